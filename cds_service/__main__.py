@@ -1,0 +1,212 @@
+"""The command line `blinatumomab-cds`. Reads arguments, the environment and the day; leaves the work to `commands`."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, date, datetime
+from typing import Any, BinaryIO
+
+import click
+from pydantic import ValidationError
+
+from cds_service import __version__
+from cds_service.commands import assessing, checking, explaining
+from cds_service.commands.console import console
+from cds_service.errors import BlinatumomabCdsError, CallError
+from cds_service.parts import Parts, load_parts
+from cds_service.settings import Settings
+from cds_service.web.json_body import dump_json
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class _Date(click.ParamType):
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        try:
+            return value if isinstance(value, date) else date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"'{value}' is not a date; write it like 2025-10-01", param, ctx)
+
+
+@click.group(context_settings=_CONTEXT)
+@click.version_option(__version__, prog_name="blinatumomab-cds")
+def main() -> None:
+    """CDS Hooks guidance for blinatumomab orders, each statement with its citation.
+
+    \b
+    See it work:        blinatumomab-cds demo
+    Judge a hook call:  blinatumomab-cds assess call.json
+    Serve a sandbox:    blinatumomab-cds serve --open
+    Check the texts:    blinatumomab-cds check
+
+    Settings are read from the environment, as BLINATUMOMAB_CDS_<NAME>; README lists them.
+    """
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="Port to listen on.")
+@click.option(
+    "--open", "open_to_all", is_flag=True, help="Anyone may call. For sandboxes with synthetic patients only."
+)
+def serve(host: str, port: int, open_to_all: bool) -> None:
+    """Answer hook calls over HTTP.
+
+    Discovery is at /cds-services, health at /health. Without --open the service refuses to start, because this
+    version cannot tell its clients apart.
+
+    \b
+    Example:  blinatumomab-cds serve --open --port 8080
+              curl http://127.0.0.1:8080/cds-services
+    """
+    from cds_service.commands.serving import start
+
+    start(_settings(), host=host, port=port, open_to_all=open_to_all, remarks=console(remarks=True))
+
+
+@main.command()
+@click.option("--patient", default=None, help="Play this patient only (names: see fhir_fixtures/README.md).")
+def demo(patient: str | None) -> None:
+    """Play an EHR: synthetic patients, real hook calls over HTTP, their cards in the terminal.
+
+    Starts the service and a small FHIR server on free local ports, fills the prefetch templates from it, sends
+    order-select and order-sign calls and prints every card. Nothing leaves this machine.
+    """
+    from cds_service.commands.demonstration import SCENES, demonstrate
+
+    if patient not in (None, *(scene.patient for scene in SCENES)):
+        names = "\n  ".join(dict.fromkeys(scene.patient for scene in SCENES))
+        raise click.BadParameter(f"no such patient in the demo; there are:\n  {names}", param_hint="--patient")
+    demonstrate(_settings(), console(), only=patient)
+
+
+@main.command()
+@click.argument("file", type=click.File("rb"))
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default=None, help="Default: text; NDJSON: json."
+)
+@click.option("--as-of", type=_Date(), default=None, help="Judge on this day instead of the order's own (YYYY-MM-DD).")
+def assess(file: BinaryIO, form: str | None, as_of: date | None) -> None:
+    """Judge the hook call(s) in FILE ('-' for standard input), without HTTP.
+
+    What is not in the call is unknown, never an error. A file with one call per line (NDJSON) gives one line of JSON
+    per call, in order; a bad line gives an error line and the rest goes on.
+
+    \b
+    Examples:  blinatumomab-cds assess call.json
+               blinatumomab-cds assess call.json --format json --as-of 2025-06-01
+               cat calls.ndjson | blinatumomab-cds assess - > answers.ndjson
+    """
+    data, today, remarks = file.read(), datetime.now(UTC).astimezone().date(), console(remarks=True)
+    parts = _parts()
+    if assessing.looks_like_lines(data):
+        if form == "text":
+            raise click.UsageError("many calls (NDJSON) are answered as NDJSON; leave --format text out")
+        out = click.get_binary_stream("stdout")
+        sys.exit(1 if assessing.write_lines(data, parts, out, today=today, as_of=as_of, remarks=remarks) else 0)
+    try:
+        guidance = assessing.assess_one(data, parts, today=today, as_of=as_of)
+    except CallError as mistake:
+        _refuse(mistake, form)
+    if form == "json":
+        click.echo(dump_json(assessing.as_json(guidance)))
+    else:
+        assessing.print_text(guidance, console())
+
+
+def _refuse(mistake: CallError, form: str | None) -> None:
+    """Tell what is wrong with the call and how to mend it, and leave with 2."""
+    if form == "json":
+        click.echo(dump_json(assessing.error_json(mistake)))
+    else:
+        where = f" (at {mistake.field})" if mistake.field else ""
+        click.echo(f"Cannot read the call: {mistake.message}{where}. {mistake.mend}", err=True)
+    sys.exit(2)
+
+
+@main.command()
+def check() -> None:
+    """Check every knowledge file, value set and template.
+
+    Lists what was loaded, the paragraphs that are not computed, the items a pharmacist still has to confirm against
+    the current label, and the questions open to the payer. Leaves with 1 and names file and place when one is wrong.
+    """
+    parts = _parts()
+    checking.report(parts.knowledge, len(parts.templates), console())
+
+
+@main.command()
+@click.argument("citation")
+def explain(citation: str) -> None:
+    """Tell what we say a paragraph means, per edition.
+
+    CITATION is a policy paragraph (I.A.4.c.i), a label row or topic, or a discrepancy of the sources (D27).
+
+    \b
+    Examples:  blinatumomab-cds explain I.A.4.b.ii
+               blinatumomab-cds explain D1
+    """
+    explaining.explain(_parts().knowledge, citation, console())
+
+
+@main.group()
+def policy() -> None:
+    """Look at the editions of the payer's policy."""
+
+
+@policy.command("diff")
+@click.argument("a")
+@click.argument("b")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def policy_diff(a: str, b: str, form: str) -> None:
+    """Tell what changed from edition A to edition B, by paragraph.
+
+    An edition is named by its review date.
+
+    \b
+    Example:  blinatumomab-cds policy diff 2025-02-20 2025-09-05
+    """
+    knowledge = _parts().knowledge
+    before, after = explaining.edition(knowledge, a), explaining.edition(knowledge, b)
+    if form == "json":
+        click.echo(dump_json(explaining.changes(before, after)))
+    else:
+        explaining.print_changes(before, after, console())
+
+
+@main.command()
+@click.option(
+    "--check", "only_check", is_flag=True, help="Change nothing; leave with 1 when the gallery is out of date."
+)
+def cards(only_check: bool) -> None:
+    """Refresh the gallery: one rendered example of every card, in cards/gallery."""
+    from cds_service.present.gallery import outdated, refresh
+
+    if only_check:
+        names = outdated()
+        click.echo("\n".join(names) if names else "The gallery is up to date.")
+        sys.exit(1 if names else 0)
+    click.echo("\n".join(refresh()) or "The gallery was up to date.")
+
+
+def _settings() -> Settings:
+    try:
+        return Settings()
+    except ValidationError as mistake:
+        told = "\n".join(
+            f"  BLINATUMOMAB_CDS_{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in mistake.errors()
+        )
+        raise click.ClickException(f"the settings are wrong:\n{told}") from mistake
+
+
+def _parts() -> Parts:
+    try:
+        return load_parts(_settings())
+    except BlinatumomabCdsError as mistake:
+        raise click.ClickException(str(mistake)) from mistake
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,206 @@
+"""One order judged whole: facts, knowledge and dates in, the assessment document out. Pure.
+
+The document is the output contract `blinatumomab-cds/assessment/1`; cards are made from it and from nothing else.
+Knows no FHIR, no clock, no words of cards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from cds_service.assess.ages import age_group_by_age, reached, setting_decides
+from cds_service.assess.coverage import assess_policy, differences, section_of
+from cds_service.assess.dosing import DoseResult, assess_dose
+from cds_service.assess.findings import Finding, Status
+from cds_service.assess.footnote import doubts_about_use, labelled_regimen
+from cds_service.assess.judged import Judged
+from cds_service.assess.measures import Body, body
+from cds_service.assess.monitoring import monitoring
+from cds_service.assess.policies import applies, heading, not_judged, verdict
+from cds_service.assess.premedication import assess_premedication
+from cds_service.assess.safety import assess_safety
+from cds_service.assess.supervision import assess_supervision
+from cds_service.assess.track import Track, track_of
+from cds_service.dates import age_text
+from cds_service.facts.model import Case, Fact, Measurement
+from cds_service.knowledge.label import Label
+from cds_service.knowledge.library import Knowledge
+from cds_service.settings import Settings
+
+SCHEMA = "blinatumomab-cds/assessment/1"
+_ROLES = ("current", "previous")
+_AYA_NOTE = "From 18 to 30 the policy's age limits follow the treatment setting; the label's premedication follows age."
+
+
+def assess(case: Case, knowledge: Knowledge, settings: Settings, *, hook: str | None = None) -> dict[str, Any]:
+    """The assessment document of one order (shape: `assessment.schema.json`). Decimals stay Decimals."""
+    label, track, measured = knowledge.label(case.order.drug, case.as_of), track_of(case), body(case)
+    maximum, citation = _policy_maximum(case, knowledge)
+    dose = assess_dose(case, label, track, policy_maximum=maximum, policy_maximum_citation=citation)
+    age_group = age_group_by_age(case, settings.adult_age_years)
+    footnote = labelled_regimen(case, label, track, dose)
+    judged = Judged(case, settings.adult_age_years, _over_maximum(dose, maximum), footnote)
+    policies, difference = _policies(case, knowledge, judged)
+    premedication = assess_premedication(
+        case,
+        label,
+        track=track.name,
+        age_group=age_group,
+        bsa_m2=measured.bsa_m2,
+        toxicity_action=dose.toxicity_action,
+        other_tracks=track.also,
+    )
+    safety = assess_safety(case, label, laboratory_stale_days=settings.laboratory_stale_days)
+    document: dict[str, Any] = {
+        "schema": SCHEMA,
+        "as_of": case.as_of.isoformat(),
+        "hook": hook,
+        "order": _order(case),
+        "patient": _patient(case, measured, age_group, settings),
+        "policies": policies,
+        "policy_difference": difference,
+        "dose": dose.document(),
+        "premedication": premedication.document(),
+        "hospitalisation": assess_supervision(case, label, track=track.name).document(),
+        "monitoring": monitoring(label),
+        "safety": [item.document() for item in safety],
+        "unreadable": [{"reference": item.reference, "why": item.why} for item in case.unreadable],
+    }
+    document["flags"] = sorted(set(_flags(case, label, track, document, settings=settings)))
+    document["citations"] = _citations(document)
+    return document
+
+
+def _policy_maximum(case: Case, knowledge: Knowledge) -> tuple[Decimal | None, str]:
+    """The daily maximum of the current edition (every loaded edition prints the same)."""
+    for payer in knowledge.payer_list:
+        for policy in knowledge.editions(payer.id, case.order.drug, case.as_of):
+            return policy.dose_maximum_mcg_per_day, f"{policy.document} {policy.dose_maximum_citation}"
+    return None, ""
+
+
+def _over_maximum(dose: DoseResult, maximum: Decimal | None) -> Finding:
+    items = tuple(dict.fromkeys(dose.evidence))
+    if dose.over_policy_maximum is None or maximum is None:
+        settled = "The dose in mcg per day, as a rate"
+        return Finding(Status.UNKNOWN, "the ordered dose per day cannot be told", items, settled)
+    status = Status.NOT_MET if dose.over_policy_maximum else Status.MET
+    words = "above" if dose.over_policy_maximum else "not above"
+    return Finding(status, f"{_plain(dose.highest_ordered)} mcg/day, {words} {_plain(maximum)} mcg/day", items)
+
+
+def _plain(number: Decimal | None) -> str:
+    """Digits without an exponent or trailing zeros, cut to four decimals (the judgement used all of them)."""
+    if number is None:
+        return "?"
+    return f"{number:.4f}".rstrip("0").rstrip(".")
+
+
+def _policies(case: Case, knowledge: Knowledge, judged: Judged) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+    section, _ = section_of(case)
+    entries: list[dict[str, Any]] = []
+    difference = None
+    for payer in knowledge.payer_list:
+        editions = knowledge.editions(payer.id, case.order.drug, case.as_of)
+        heads = [heading(policy, role, payer, case) for policy, role in zip(editions, _ROLES, strict=False)]
+        if applies(case.patient.payer, payer)[0] == "no":
+            entries += [head | not_judged() for head in heads]
+            continue
+        results = [assess_policy(policy, section, judged) for policy in editions]
+        entries += [head | verdict(result) for head, result in zip(heads, results, strict=True)]
+        if len(results) == 2:
+            found = differences(results[0], results[1])
+            difference = {
+                "changes_result": results[0].overall != results[1].overall,
+                "criteria": [name for name, _, _ in found],
+                "details": [{"criterion": name, "current": now, "previous": then} for name, now, then in found],
+            }
+    return entries, difference
+
+
+def _order(case: Case) -> dict[str, Any]:
+    order = case.order
+    return {
+        "reference": order.reference,
+        "drug": order.drug,
+        "matched_by": order.matched_by,
+        "text": order.text,
+        "start": order.start.isoformat() if order.start else None,
+        "status": order.status,
+    }
+
+
+def _patient(case: Case, measured: Body, age_group: str | None, settings: Settings) -> dict[str, Any]:
+    birth = case.patient.birth_date.value
+    return {
+        "age": age_text(birth, case.start) if birth else None,
+        "age_group": age_group,
+        "age_group_note": _AYA_NOTE if setting_decides(case, settings.adult_age_years) else None,
+        "weight": _measurement(case.patient.weight, "kg"),
+        "weight_problem": case.patient.weight.problem,
+        "height": _measurement(case.patient.height, "cm"),
+        "height_problem": case.patient.height.problem,
+        "bsa": measured.document(),
+        "measure_warnings": list(case.patient.body_warnings),
+    }
+
+
+def _measurement(fact: Fact[Measurement], unit: str) -> dict[str, Any] | None:
+    if fact.value is None:
+        return None
+    return {
+        unit: fact.value.value,
+        "date": fact.value.date.isoformat() if fact.value.date else None,
+        "stale": fact.stale,
+        "reference": next((item.reference for item in fact.evidence), None),
+        "as_written": fact.value.as_written,
+    }
+
+
+def _flags(case: Case, label: Label, track: Track, document: dict[str, Any], *, settings: Settings) -> Iterable[str]:
+    """Short, stable codes; each is explained in docs/assessment.md."""
+    current = [policy for policy in document["policies"] if policy["role"] == "current"]
+    difference = document["policy_difference"]
+    yield from section_of(case)[1]
+    yield from track.flags
+    yield from (issue["code"] for issue in document["dose"]["issues"])
+    tests = {
+        "matched-by-text": case.order.matched_by == "text",
+        "aya-overlap": setting_decides(case, settings.adult_age_years),
+        "age-group-unknown": reached(case, settings.adult_age_years * 12) is None,
+        "no-policy-edition": not document["policies"],
+        "payer-unknown": case.patient.payer.value is None,
+        "other-payer": any(policy["applies"] == "no" for policy in document["policies"]),
+        "policy-approval-not-shown": any(policy["approval_shown"] is None for policy in current),
+        "contested-clause": any(item["decides"] for policy in current for item in policy["contested"]),
+        "policy-editions-differ": bool(difference and difference["changes_result"]),
+        "off-label-use": any(True for _ in doubts_about_use(case, label, track)) and track.name is not None,
+        "label-edition-newer-than-date": case.as_of < label.from_date,
+        "unreadable-entries": bool(document["unreadable"]),
+    }
+    yield from (code for code, holds in tests.items() if holds)
+    for source in (case.patient, case.course):
+        for name in source.__dataclass_fields__:
+            value = getattr(source, name)
+            if isinstance(value, Fact) and value.conflict:
+                yield f"conflict-{name.replace('_', '-')}"
+
+
+def _citations(document: dict[str, Any]) -> list[dict[str, str]]:
+    """Every paragraph and label section that the document rests on, once."""
+    found: dict[tuple[str, str], None] = {}
+    for policy in document["policies"]:
+        for name, criterion in policy["criteria"].items():
+            if criterion["shown"]:
+                found[f"{policy['id']} {policy['version']}", name] = None
+    title = document["dose"]["label"]["title"]
+    places = [item["citation"] for item in document["dose"]["candidates"]]
+    places += [item["citation"] for item in document["dose"]["issues"]]
+    places += [document["premedication"]["citation"], document["hospitalisation"]["citation"]]
+    places += [item["citation"] for item in document["safety"] if item["status"] != "clear"]
+    for place in places:
+        if place:
+            found[title, place] = None
+    return [{"document": where, "paragraph": paragraph} for where, paragraph in found]

@@ -1,0 +1,30 @@
+"""What a condition of a policy may look at, and the finding for what is not there. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cds_service.assess.findings import Finding, Status
+from cds_service.facts.model import Case, Fact
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a condition may look at: the case, and what was judged before (dose against the maximum, the footnote)."""
+
+    case: Case
+    adult_age_years: int
+    over_maximum: Finding
+    labelled_regimen: Finding
+
+
+def unknown(fact: Fact[Any], what: str, settled_by: str) -> Finding:
+    """The finding for a fact that is not there, or on which two sources disagree."""
+    reason = fact.problem or (f"sources disagree on {what}" if fact.conflict else f"{what} is not on file")
+    return Finding(Status.UNKNOWN, reason, fact.evidence, settled_by)
+
+
+def spoken(code: str) -> str:
+    """A code of the order questions as words: 'relapsed-refractory' -> 'relapsed refractory'."""
+    return code.replace("-", " ")

@@ -1,0 +1,58 @@
+"""Days in hospital by track and cycle; from the third cycle on, and for restarts, supervision.
+
+No row for a use without a label row: the protocol is followed, and nobody is told that no admission is needed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cds_service.facts.model import Case
+from cds_service.knowledge.label import CONFIRM_GRADES, Label, Supervision
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisionResult:
+    """The `hospitalisation` object of the assessment document. Days count from the first day of the cycle."""
+
+    row: Supervision | None
+    this_cycle_days: int | None
+    reason: str
+
+    def document(self) -> dict[str, object]:
+        """As the assessment document has it; without a row every number is null."""
+        row = self.row
+        return {
+            "label_row": row is not None,
+            "this_cycle_days": self.this_cycle_days,
+            "cycle1_days": row.cycle1_days if row else None,
+            "cycle2_days": row.cycle2_days if row else None,
+            "otherwise": row.otherwise if row else None,
+            "citation": row.citation if row else None,
+            "grade": row.grade if row else None,
+            "confirm": row.grade in CONFIRM_GRADES if row else False,
+            "reason": self.reason,
+        }
+
+
+def assess_supervision(case: Case, label: Label, *, track: str | None) -> SupervisionResult:
+    """How many days of this cycle in hospital. The cycle decides, even where the order starts later in it."""
+    row = next((row for row in label.supervision if row.track == track), None)
+    if row is None:
+        return SupervisionResult(None, None, without_row(track, "hospital days"))
+    cycle = case.course.cycle.value
+    if cycle is None:
+        return SupervisionResult(row, None, "The cycle is not stated: state it.")
+    days = {1: row.cycle1_days, 2: row.cycle2_days}.get(cycle, 0)
+    if days == 0:
+        return SupervisionResult(row, 0, f"Cycle {cycle}: supervision by a professional, or hospital.")
+    return SupervisionResult(row, days, f"Cycle {cycle}: hospital for the first {days} days.")
+
+
+def without_row(track: str | None, what: str) -> str:
+    """Why there is nothing to say, without ever saying that nothing is needed."""
+    if track is None:
+        return (
+            f"Which label row applies is not known yet, so {what} cannot be told from the label: follow the protocol."
+        )
+    return f"The label has no row for this use: follow the protocol for {what}."

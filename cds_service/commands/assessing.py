@@ -1,0 +1,100 @@
+"""`assess FILE`: hook calls from a file or standard input, judged without HTTP. The same spine as the service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import Any, BinaryIO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from cds_service.commands.rendering import print_cards
+from cds_service.errors import CallError
+from cds_service.guidance import Guidance, advise
+from cds_service.hooks.call import HookCall
+from cds_service.hooks.services import service_for, services
+from cds_service.parts import Parts
+from cds_service.web.json_body import dump_json, parse_json
+
+
+def assess_one(data: bytes, parts: Parts, *, today: date, as_of: date | None) -> Guidance:
+    """Judge the one call in these bytes. Raises CallError naming the field and the mend."""
+    body = parse_json(data)
+    offered = services(parts.settings.canonical_base)
+    hook = body.get("hook") if isinstance(body, dict) else None
+    service = service_for(hook, offered) if isinstance(hook, str) else None
+    if service is None:
+        known = " or ".join(item.hook for item in offered)
+        raise CallError("this is not a hook call that we answer", field="hook", mend=f"Send a call of {known}.")
+    return advise(HookCall.parse(body, service=service), parts, today=today, as_of=as_of)
+
+
+def as_json(guidance: Guidance) -> dict[str, Any]:
+    """The output of `--format json`: what was decided and what is answered."""
+    return {"assessments": list(guidance.assessments), "response": guidance.response}
+
+
+def error_json(mistake: CallError, *, line: int | None = None) -> dict[str, Any]:
+    """A refused call as data; `line` counts from 1."""
+    told = {"message": mistake.message, "field": mistake.field, "mend": mistake.mend}
+    return ({"line": line} if line is not None else {}) | {"error": told}
+
+
+def print_text(guidance: Guidance, out: Console) -> None:
+    """The cards, with a heading for each order."""
+    for document in guidance.assessments:
+        order = document["order"]
+        out.print(
+            f"[bold]{order['drug'].capitalize()}[/bold], order {order['reference']}, judged on {document['as_of']}"
+        )
+    out.print()
+    print_cards(guidance.response["cards"], out)
+
+
+def looks_like_lines(data: bytes) -> bool:
+    """Is this NDJSON: a first line that is a whole document, and more after it?"""
+    first, _, rest = data.lstrip().partition(b"\n")
+    if not rest.strip():
+        return False
+    try:
+        parse_json(first)
+    except CallError:
+        return False
+    return True
+
+
+def assess_lines(data: bytes, parts: Parts, *, today: date, as_of: date | None) -> Iterator[tuple[str, bool]]:
+    """One line of JSON for each line that is not blank, in order, and whether it went well; a bad one never stops."""
+    for number, line in enumerate(data.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            yield dump_json(as_json(assess_one(line, parts, today=today, as_of=as_of))), True
+        except CallError as mistake:
+            yield dump_json(error_json(mistake, line=number)), False
+
+
+def write_lines(data: bytes, parts: Parts, out: BinaryIO, *, today: date, as_of: date | None, remarks: Console) -> int:
+    """NDJSON in, NDJSON out, with a progress bar on a terminal. Returns how many lines were refused."""
+    total, refused = sum(bool(line.strip()) for line in data.splitlines()), 0
+    with _progress(remarks, total) as advance:
+        for text, fine in assess_lines(data, parts, today=today, as_of=as_of):
+            out.write(text.encode() + b"\n")
+            refused += not fine
+            advance()
+    out.flush()
+    remarks.print(f"{total} calls, {refused} refused" if refused else f"{total} calls")
+    return refused
+
+
+@contextmanager
+def _progress(remarks: Console, total: int) -> Iterator[Any]:
+    if not remarks.is_terminal:
+        yield lambda: None
+        return
+    columns = (TextColumn("calls"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=remarks, transient=True) as bar:
+        task = bar.add_task("calls", total=total)
+        yield lambda: bar.advance(task)

@@ -1,0 +1,63 @@
+"""Everything that can go wrong, drawn as a tree. May know nothing of ours.
+
+    BlinatumomabCdsError
+    ├── CallError             the caller's request cannot be understood      → 400 (or the status it carries)
+    │   ├── UnknownService    no such service id                             → 404
+    │   └── TooLarge          the body is larger than we read                → 413
+    ├── KnowledgeError        a knowledge file or template is wrong          → start-up stops
+    └── SettingsError         the configuration is wrong                     → start-up stops
+
+What is wrong with a *patient's record* is not an exception: it is a finding, or an entry of `unreadable`.
+Any other exception that escapes is a bug of ours.
+"""
+
+from __future__ import annotations
+
+
+class BlinatumomabCdsError(Exception):
+    """The root of our tree."""
+
+
+class CallError(BlinatumomabCdsError):
+    """A hook call or feedback that cannot be understood.
+
+    `field` is a JSON path into the request (`context.draftOrders.entry[0]`), `mend` says what to send instead.
+    Neither may quote values from the request: they could be PHI.
+    """
+
+    status = 400
+    code = "invalid"
+
+    def __init__(self, message: str, *, field: str = "", mend: str = "", status: int | None = None, code: str = ""):
+        super().__init__(message)
+        self.message, self.field, self.mend = message, field, mend
+        if status is not None:
+            self.status = status
+        if code:
+            self.code = code
+
+
+class UnknownService(CallError):
+    """No service answers at this id."""
+
+    status = 404
+    code = "not-found"
+
+
+class TooLarge(CallError):
+    """The body is larger than the setting `max_body_bytes` allows."""
+
+    status = 413
+    code = "too-long"
+
+
+class KnowledgeError(BlinatumomabCdsError):
+    """A mistake in a knowledge file, value set or template. Names the file and the place in it."""
+
+    def __init__(self, file: str, place: str, message: str):
+        super().__init__(f"{file}: {place}: {message}" if place else f"{file}: {message}")
+        self.file, self.place, self.message = file, place, message
+
+
+class SettingsError(BlinatumomabCdsError):
+    """A mistake in the configuration."""

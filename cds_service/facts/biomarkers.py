@@ -1,0 +1,225 @@
+"""BCR::ABL1, BCR::ABL1-like and KMT2A from results, Condition codes and order questions.
+
+A BCR::ABL1-negative result needs FISH, or assays of both p190 and p210, from disease and not from remission. A normal
+karyotype, p210 alone, zero on treatment and the control transcript prove nothing. Never inferred from drugs, age or
+KMT2A. BCR::ABL1-like disease is BCR::ABL1-negative.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from cds_service.facts import answers as results
+from cds_service.facts import specimens
+from cds_service.facts.agreement import Told, agreed
+from cds_service.facts.disease import Timeline
+from cds_service.facts.model import Fact
+from cds_service.facts.questions import Answers
+from cds_service.facts.record import Diagnosed, Observed, Record
+from cds_service.fhir import codes, reader
+
+POSITIVE, NEGATIVE = "positive", "negative"
+_FUSION = re.compile(r"bcr\W{0,3}abl|philadelphia|\bph1?\s?chromosome|t\(9;22\)|\bph\s?(?:\+|pos)")
+_LIKE = re.compile(r"(?:abl1?|\bph|philadelphia(?: chromosome)?)[-\s]?like")
+_CONTROL = re.compile(r"\bcontrol\b(?! (?:ratio|transcript ratio))")
+_T_9_22 = re.compile(r"t\(\s*9\s*;\s*22\s*\)\s*\(\s*q34")
+_T_11Q23 = re.compile(r"t\([^)]*11[^)]*\)\([^)]*q23")
+_KMT2A = re.compile(r"kmt2a|\bmll\b|11q23")
+_ASSAYS = (
+    ("bcr-abl1.fish", re.compile(r"\bfish\b|in situ")),
+    ("bcr-abl1.p190", re.compile(r"p\.?190|\bminor\b|e1a2")),
+    ("bcr-abl1.p210", re.compile(r"p\.?210|\bmajor\b|b[23]a2|e1[34]a2")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    observed: Observed
+    value: str | None
+    """positive, negative, zero (a level of nothing), or None"""
+    assays: frozenset[str]
+    said: str
+
+
+def read_bcr_abl1(record: Record, answers: Answers, timeline: Timeline, status: str | None) -> Fact[str]:
+    """positive or negative; None where nothing proves either, or sources disagree."""
+    told: list[Told[str]] = [_tested(found) for found in answers.told("bcr-abl1")]
+    told += [
+        Told(NEGATIVE, found.evidence)
+        for found in (*answers.told("bcr-abl1-like"), *_like_results(record))
+        if found.value == POSITIVE
+    ]
+    named = (("bcr-abl1-positive", POSITIVE), ("bcr-abl1-negative", NEGATIVE), ("bcr-abl1-like", NEGATIVE))
+    told += [found for concept, value in named for found in _diagnosed(record, f"diagnosis.{concept}", value)]
+    measured = list(_fusion_results(record))
+    both = _both_transcripts(record, measured, timeline, status)
+    told += [_judged(record, result, timeline, status, both) for result in measured]
+    return agreed(told, topic="BCR::ABL1 sources")
+
+
+def read_bcr_abl1_like(record: Record, answers: Answers) -> Fact[str]:
+    """positive or negative, by ICD-O-3 9819/3, a result that names it, or the order question."""
+    told: list[Told[str]] = [_tested(found) for found in answers.told("bcr-abl1-like")]
+    told += _diagnosed(record, "diagnosis.bcr-abl1-like", POSITIVE)
+    return agreed((*told, *_like_results(record)), topic="BCR::ABL1-like sources")
+
+
+def read_kmt2a(record: Record, answers: Answers) -> Fact[str]:
+    """positive (rearranged) or negative. A share of cells without an interpretation is not judged."""
+    told: list[Told[str]] = [_tested(found) for found in answers.told("kmt2a")]
+    told += _diagnosed(record, "diagnosis.kmt2a-rearranged", POSITIVE)
+    for observed in record.observations:
+        genes = _genes(record, observed)
+        named = {"kmt2a.rearrangement", "kmt2a.share"} & observed.concepts or "gene.kmt2a" in genes
+        if not named and not _KMT2A.search(observed.said):
+            continue
+        value = _plain(results.qualitative(observed.resource, record.value_sets))
+        if _T_11Q23.search(_iscn(record, observed)):
+            value = POSITIVE
+        problem = None if observed.final else "not a final result"
+        evidence = observed.evidence("KMT2A rearrangement", _shown(record, observed, value))
+        told.append(Told(value if observed.final else None, evidence, problem))
+    return agreed(told, topic="KMT2A sources")
+
+
+def _tested(found: Told[str]) -> Told[str]:
+    return Told(None, found.evidence, "not tested") if found.value == "not-tested" else found
+
+
+def _diagnosed(record: Record, concept: str, value: str) -> Iterator[Told[str]]:
+    """What the diagnosis codes of active, confirmed conditions say."""
+    for condition in record.conditions:
+        if concept in condition.concepts:
+            doubt = _doubt(condition)
+            evidence = condition.evidence("Diagnosis", condition.display(concept))
+            yield Told(None if doubt else value, evidence, doubt)
+
+
+def _doubt(condition: Diagnosed) -> str | None:
+    if condition.past:
+        return "the diagnosis is recorded as inactive or resolved"
+    return "the diagnosis is not confirmed" if condition.doubtful else None
+
+
+def _like_results(record: Record) -> Iterator[Told[str]]:
+    for observed in record.observations:
+        if observed.final and _LIKE.search(observed.said):
+            value = _plain(results.qualitative(observed.resource, record.value_sets))
+            yield Told(value, observed.evidence("BCR::ABL1-like", _shown(record, observed, value)))
+
+
+def _fusion_results(record: Record) -> Iterator[_Result]:
+    """Every result about the fusion gene: by code, by genes studied, by ISCN string or by the words of its code."""
+    for observed in record.observations:
+        if "bcr-abl1.control" in observed.concepts or _LIKE.search(observed.said):
+            continue
+        assays = {concept for concept in observed.concepts if concept.startswith(("bcr-abl1.", "cytogenetics"))}
+        if {"gene.bcr", "gene.abl1"} <= _genes(record, observed):
+            assays.add("genomics.variant")
+        if not assays and _FUSION.search(observed.said) and not _CONTROL.search(observed.said):
+            assays = {concept for concept, word in _ASSAYS if word.search(observed.said)} or {"bcr-abl1.other-assay"}
+        if assays and not _germline(record, observed):
+            yield _Result(observed, _value(record, observed), frozenset(assays), specimens.words(record, observed))
+        yield from _parts(record, observed)
+
+
+def _parts(record: Record, observed: Observed) -> Iterator[_Result]:
+    """Components of a panel that name p190 or p210."""
+    for part in record.components(observed):
+        coded = {concept for concept in part.concepts if concept.startswith("bcr-abl1.")}
+        worded = (
+            {concept for concept, word in _ASSAYS if word.search(part.said)} if _FUSION.search(part.said) else set()
+        )
+        if (coded or worded) and "bcr-abl1.control" not in coded and not _CONTROL.search(part.said):
+            yield _Result(part, _value(record, part), frozenset(coded or worded), specimens.words(record, part))
+
+
+def _value(record: Record, observed: Observed) -> str | None:
+    if not observed.final:
+        return None
+    if _T_9_22.search(_iscn(record, observed)):
+        return POSITIVE
+    said = results.qualitative(observed.resource, record.value_sets)
+    if said is not None:
+        return _plain(said)
+    quantity = reader.quantity(observed.resource.get("valueQuantity"))
+    if quantity is None or quantity.comparator in ("<", "<="):
+        return None
+    if "bcr-abl1.fish" in observed.concepts or "cytogenetics" in observed.concepts:
+        return None  # a share of cells needs the laboratory's own cut-off
+    return POSITIVE if quantity.value > 0 else "zero"
+
+
+def _both_transcripts(
+    record: Record, measured: Iterable[_Result], timeline: Timeline, status: str | None
+) -> frozenset[str]:
+    """References of p190 and p210 results that are negative together, in disease."""
+    fit = [result for result in measured if _from_disease(record, result, timeline, status)]
+    seen = {assay for result in fit for assay in result.assays}
+    if not {"bcr-abl1.p190", "bcr-abl1.p210"} <= seen:
+        return frozenset()
+    return frozenset(result.observed.reference for result in fit)
+
+
+def _from_disease(record: Record, result: _Result, timeline: Timeline, status: str | None) -> bool:
+    """Negative, and not from remission; a level of zero only where it is known to be from diagnosis or relapse."""
+    if result.value == "zero":
+        return specimens.at_onset(result.observed.day, timeline)
+    day = result.observed.day
+    return result.value == NEGATIVE and not specimens.from_remission(record, result.said, day, timeline, status)
+
+
+def _judged(record: Record, result: _Result, timeline: Timeline, status: str | None, both: frozenset[str]) -> Told[str]:
+    shown = _shown(record, result.observed, result.value)
+    evidence = result.observed.evidence(_what(result), shown)
+    if result.value == POSITIVE:
+        return Told(POSITIVE, evidence)
+    if result.value is None:
+        return Told(None, evidence, "the result is neither positive nor negative")
+    if not _from_disease(record, result, timeline, status):
+        why = "a negative result in remission or on treatment does not tell BCR::ABL1-negative disease"
+        return Told(None, evidence, why)
+    if "bcr-abl1.fish" in result.assays or result.observed.reference in both:
+        return Told(NEGATIVE, evidence)
+    return Told(None, evidence, "a negative result needs FISH, or assays of both p190 and p210")
+
+
+def _what(result: _Result) -> str:
+    names = {"bcr-abl1.fish": "FISH", "bcr-abl1.p190": "p190", "bcr-abl1.p210": "p210", "cytogenetics": "karyotype"}
+    kinds = [name for assay, name in names.items() if assay in result.assays]
+    return f"BCR::ABL1, {' and '.join(kinds)}" if kinds else "BCR::ABL1"
+
+
+def _shown(record: Record, observed: Observed, value: str | None) -> str | None:
+    quantity = reader.quantity(observed.resource.get("valueQuantity"))
+    if quantity is not None:
+        return str(quantity)[:40]
+    return record.chart.quote(reader.text(observed.resource, "valueString"), 120) or value
+
+
+def _iscn(record: Record, observed: Observed) -> str:
+    """Karyotype strings of a result that is not worded negative."""
+    parts = [observed.resource, *(part.resource for part in record.components(observed))]
+    said = [reader.text(part, "valueString") or reader.words(part.get("valueCodeableConcept")) for part in parts]
+    return "; ".join(word for word in said if word and results.worded(word) != results.NEGATIVE).lower()
+
+
+def _genes(record: Record, observed: Observed) -> frozenset[str]:
+    """Genes named in the components of a variant result."""
+    found: set[str] = set()
+    for part in record.components(observed) if "genomics.variant" in observed.concepts else ():
+        found |= codes.names(part.resource.get("valueCodeableConcept"), record.value_sets)
+    return frozenset(found)
+
+
+def _germline(record: Record, observed: Observed) -> bool:
+    return any(
+        "answer.germline" in codes.names(part.resource.get("valueCodeableConcept"), record.value_sets)
+        for part in (record.components(observed) if "genomics.variant" in observed.concepts else ())
+    )
+
+
+def _plain(value: str | None) -> str | None:
+    return value if value in (POSITIVE, NEGATIVE) else None

@@ -1,0 +1,157 @@
+"""Chart and draft orders → one Case per draft order for blinatumomab that the hook speaks to.
+
+The only place that calls every fact reader. After it, nobody sees FHIR.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import date, timedelta
+from typing import Any
+
+from cds_service.facts import biomarkers, disease, labs, newborn, patient, therapies
+from cds_service.facts.allergies import read_allergies
+from cds_service.facts.cd19 import read_cd19
+from cds_service.facts.coverage import read_payer
+from cds_service.facts.disease import Timeline
+from cds_service.facts.dosage import read_dosage
+from cds_service.facts.measures import read_body
+from cds_service.facts.model import Case, Course, Fact, PatientFacts, Unreadable
+from cds_service.facts.mrd import read_mrd
+from cds_service.facts.orders import read_order
+from cds_service.facts.people import read_prescriber
+from cds_service.facts.problems import read_problems
+from cds_service.facts.questions import Answers, read_answers
+from cds_service.facts.record import Record
+from cds_service.facts.steroids import read_steroids
+from cds_service.facts.therapies import Given
+from cds_service.facts.vaccines import read_vaccines
+from cds_service.fhir import models, reader
+from cds_service.fhir.chart import Chart, Entry
+from cds_service.fhir.reader import Json
+from cds_service.settings import Settings
+from cds_service.terminology import ValueSets
+
+
+@dataclass(frozen=True)
+class _Call:
+    """What all orders of one call share."""
+
+    record: Record
+    medications: tuple[Given, ...]
+    user_id: str | None
+    as_of: date | None
+    payers: Mapping[str, tuple[str, ...]]
+
+
+def read_cases(
+    chart: Chart,
+    drafts: Sequence[Json],
+    in_scope: Sequence[int],
+    *,
+    user_id: str | None,
+    as_of: date | None,
+    today: date,
+    value_sets: ValueSets,
+    settings: Settings,
+    payers: Mapping[str, tuple[str, ...]],
+) -> tuple[Case, ...]:
+    """One case per in-scope draft order for blinatumomab, in the order of the drafts.
+
+    `in_scope` are indexes into `drafts`; `as_of` overrides the order's own date; `payers` maps payer ids to names.
+    """
+    record = Record(chart, value_sets, settings, today)
+    call = _Call(record, therapies.read_medications(record), user_id, as_of, payers)
+    wanted = frozenset(index for index in in_scope if 0 <= index < len(drafts))
+    ours = [
+        given
+        for given in call.medications
+        if given.entry.draft in wanted and given.entry.type == "MedicationRequest" and given.drug.ours
+    ]
+    return tuple(_case(call, given) for given in ours)
+
+
+def _case(call: _Call, given: Given) -> Case:
+    record, order = call.record, given.entry.resource
+    answers = read_answers(record, order)
+    dosage = read_dosage(record.chart, order)
+    as_of = call.as_of or reader.day(reader.text(order, "authoredOn")) or record.today
+    start = dosage.start or as_of
+    diagnosis = disease.read_diagnosis_date(record, answers)
+    timeline = disease.read_timeline(record, answers, start, diagnosis)
+    status = disease.read_status(record, answers, timeline)
+    course = _course(answers, status)
+    facts = _patient(call, order, answers, timeline, status)
+    facts = replace(facts, diagnosis_date=diagnosis, payer=read_payer(record, as_of, call.payers))
+    facts = replace(facts, problems=read_problems(record, call.medications, _cycle_start(course, start)))
+    notes = _notes(record, given.entry, answers)
+    return Case(facts, course, read_order(record, given.entry, given.drug, dosage, call.medications), as_of, notes)
+
+
+def _patient(call: _Call, order: Json, answers: Answers, timeline: Timeline, status: Fact[str]) -> PatientFacts:
+    record, start = call.record, timeline.start
+    latest = max(start, record.today, call.as_of or start)
+    birth = patient.read_birth_date(record)
+    body = read_body(record, birth.value, start, latest=latest)
+    therapy = therapies.therapy_days(call.medications, start, timeline.first_dose)
+    return PatientFacts(
+        reference=patient.patient_reference(record),
+        birth_date=birth,
+        sex=patient.read_sex(record),
+        lineage=disease.read_lineage(record, answers, order),
+        bcr_abl1=biomarkers.read_bcr_abl1(record, answers, timeline, status.value),
+        bcr_abl1_like=biomarkers.read_bcr_abl1_like(record, answers),
+        kmt2a=biomarkers.read_kmt2a(record, answers),
+        cd19=read_cd19(record, answers, timeline, therapy),
+        prior_cd19_therapy=answers.fact("prior-cd19-therapy"),
+        mrd=read_mrd(record, answers, timeline),
+        weight=body.weight,
+        height=body.height,
+        charted_bsa=body.bsa,
+        body_warnings=body.warnings,
+        childbearing_potential=answers.fact("childbearing-potential"),
+        pregnancy=labs.read_pregnancy(record, start, latest=latest),
+        allergies=read_allergies(record),
+        allergies_asked="allergies" in record.chart.answered,
+        labs=labs.read_labs(record, start, latest=latest),
+        vaccines=read_vaccines(record),
+        concomitant=therapies.read_concomitant(record, call.medications),
+        steroid_orders=read_steroids(record, call.medications),
+        birth_weight_g=newborn.read_birth_weight(record),
+        gestational_age_days=newborn.read_gestational_age(record),
+        prescriber=read_prescriber(record, order, call.user_id),
+        earlier_blinatumomab=therapies.read_earlier_blinatumomab(record, call.medications, answers, start),
+    )
+
+
+def _course(answers: Answers, status: Fact[str]) -> Course:
+    """Every order question by the name of its field."""
+    given: dict[str, Any] = {
+        item.name: answers.fact(item.name.replace("_", "-"))
+        for item in fields(Course)
+        if item.name not in ("disease_status", "regimen_partners")
+    }
+    return Course(disease_status=status, regimen_partners=answers.texts("regimen-partners"), **given)
+
+
+def _cycle_start(course: Course, start: date) -> date | None:
+    """The first day of this cycle; None while the day is not answered."""
+    return start - timedelta(days=course.day.value - 1) if course.day.value is not None else None
+
+
+def _notes(record: Record, entry: Entry, answers: Answers) -> tuple[Unreadable, ...]:
+    """What could not be read: of the record, of this order, and answers that are not in the call."""
+    notes = [Unreadable(note.reference, note.why) for note in record.chart.unread]
+    notes += [
+        Unreadable(entry.reference, f"{problem} (read as far as possible)")
+        for problem in models.validate_order(entry.resource)
+    ]
+    notes += [
+        Unreadable(reference, "the order refers to it and it is not in the call") for reference in answers.unresolved
+    ]
+    if record.settings.strict_fhir:
+        for kind in record.chart.entries:
+            for other in record.chart.of(kind):
+                notes += [Unreadable(other.reference, problem) for problem in models.validate(other.resource)]
+    return tuple(dict.fromkeys(notes))

@@ -1,0 +1,185 @@
+"""Weight, height and body surface: the newest usable measurement, its plausibility and its age.
+
+Usable is a final, amended or corrected Observation with a known unit; stated, usual, ideal, birth and dry values never
+are. Limits of plausibility and of age come from the settings. Body warnings use rough limits of our own, meant to
+catch typing errors and swapped units, not disease: body mass index 8 to 70 kg/m², and per age the widest weights and
+heights of `_BY_AGE`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+
+from cds_service import units
+from cds_service.dates import PartialDate, at_least_months_old, days_between
+from cds_service.facts import answers
+from cds_service.facts.model import Evidence, Fact, Measurement
+from cds_service.facts.record import Observed, Record, newness
+from cds_service.fhir import reader
+
+_UNSUITABLE_WORDS = re.compile(
+    r"\b(?:stated|reported|usual|ideal|birth|dry|estimated|target|adjusted|pre-?pregnan\w*)\b"
+)
+_SAME = Decimal("0.01")
+"""Two values of one moment within 1 % are one measurement in two units, not two."""
+_BMI = (Decimal(8), Decimal(70))
+_BY_AGE: tuple[tuple[int, tuple[int, int], tuple[int, int]], ...] = (
+    # under so many months, weight in kg, height in cm
+    (3, (1, 10), (30, 75)),
+    (12, (2, 18), (40, 95)),
+    (60, (4, 45), (55, 140)),
+    (120, (8, 110), (75, 185)),
+    (216, (12, 300), (90, 225)),
+    (10_000, (20, 300), (90, 230)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One body measure: its concept, its unit, how to convert to it, its limits."""
+
+    name: str
+    concept: str
+    unit: str
+    convert: Callable[[Decimal, str | None], Decimal | None]
+    limits: tuple[Decimal, Decimal]
+    stale_days: int | None
+    """None: never too old."""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What the chart says of the patient's body at one moment."""
+
+    weight: Fact[Measurement]
+    height: Fact[Measurement]
+    bsa: Fact[Measurement]
+    warnings: tuple[str, ...]
+
+
+def read_body(record: Record, birth: PartialDate | None, start: date, *, latest: date) -> Body:
+    """Weight, height and charted BSA as of the planned start. Values dated after `latest` are not read."""
+    weight, height, bsa = (_read(record, kind, start, latest) for kind in _kinds(record, birth, start))
+    return Body(weight, height, bsa, _warnings(weight.value, height.value, birth, start))
+
+
+def _kinds(record: Record, birth: PartialDate | None, start: date) -> tuple[Kind, Kind, Kind]:
+    settings = record.settings
+    under_one = birth is not None and at_least_months_old(birth, 12, start) is not True
+    grown = birth is not None and at_least_months_old(birth, 216, start) is True
+    weight_days = settings.weight_stale_days_infant if under_one else settings.weight_stale_days
+    height_days = settings.height_stale_days_infant if under_one else settings.height_stale_days_child
+    kilograms, centimetres = units.mass_in_kilograms, units.length_in_centimetres
+    return (
+        Kind("Weight", "measure.weight", "kg", kilograms, settings.weight_plausible_kg, weight_days),
+        Kind(
+            "Height", "measure.height", "cm", centimetres, settings.height_plausible_cm, None if grown else height_days
+        ),
+        Kind("BSA", "measure.bsa", "m2", units.area_in_square_metres, settings.bsa_plausible_m2, weight_days),
+    )
+
+
+def _read(record: Record, kind: Kind, start: date, latest: date) -> Fact[Measurement]:
+    usable: list[Observed] = []
+    unusable: list[Observed] = []
+    for observed in _candidates(record, kind):
+        (unusable if _unsuitable(observed, kind) else usable).append(observed)
+    usable = [observed for observed in usable if observed.final and newness(observed.written)[0] <= latest]
+    if not usable:
+        what = f"only a stated, usual, dry or birth {kind.name.lower()} is on file, which is not used for dosing"
+        return Fact(None, _evidence(unusable[:1], kind), what if unusable else None)
+    newest = max(newness(observed.written) for observed in usable)
+    return _judge([observed for observed in usable if newness(observed.written) == newest], kind, start)
+
+
+def _candidates(record: Record, kind: Kind) -> Iterable[Observed]:
+    found = record.by_concept
+    return (*found.get(kind.concept, ()), *found.get(f"{kind.concept}-unsuitable", ()))
+
+
+def _unsuitable(observed: Observed, kind: Kind) -> bool:
+    """Is it stated, usual, ideal, birth or dry, by its code, its words or its method?"""
+    if f"{kind.concept}-unsuitable" in observed.concepts or "measure.birth-weight" in observed.concepts:
+        return True
+    words = f"{observed.said}; {reader.words(observed.resource.get('method')).lower()}"
+    return _UNSUITABLE_WORDS.search(words) is not None
+
+
+def _judge(newest: Sequence[Observed], kind: Kind, start: date) -> Fact[Measurement]:
+    """The newest measurement: one value with a unit, plausible, and how old it is."""
+    evidence = _evidence(newest, kind)
+    read = [_value(observed, kind) for observed in newest]
+    values = [value for value in read if value is not None]
+    if not values:
+        return Fact(None, evidence, f"the newest {kind.name.lower()} has no readable value or unit")
+    if max(values) - min(values) > _SAME * max(values):
+        return Fact(None, evidence, f"two different values of {kind.name.lower()} on the same day", conflict=True)
+    low, high = kind.limits
+    if not low <= values[0] <= high:
+        limits = f"{reader.plain(low)} to {reader.plain(high)} {kind.unit}"
+        shown = f"{reader.plain(values[0])} {kind.unit}"
+        return Fact(None, evidence, f"implausible {kind.name.lower()}: {shown} is outside {limits}")
+    observed = newest[read.index(values[0])]
+    as_written = str(reader.quantity(observed.resource.get("valueQuantity")))
+    return _aged(Fact(Measurement(values[0], observed.day, as_written), evidence), observed, kind, start)
+
+
+def _aged(fact: Fact[Measurement], observed: Observed, kind: Kind, start: date) -> Fact[Measurement]:
+    if kind.stale_days is None:
+        return fact
+    when = PartialDate.parse(observed.written)
+    if when is None:
+        return replace(fact, stale=True, problem=f"the {kind.name.lower()} is not dated")
+    age = days_between(when.earliest, start)
+    if age <= kind.stale_days:
+        return fact
+    return replace(fact, stale=True, problem=f"the {kind.name.lower()} is {age} days old at the planned start")
+
+
+def _value(observed: Observed, kind: Kind) -> Decimal | None:
+    return answers.measured(reader.quantity(observed.resource.get("valueQuantity")), kind.convert)
+
+
+def _evidence(observations: Iterable[Observed], kind: Kind) -> tuple[Evidence, ...]:
+    """Each with its value as written, cut to what a unit can be."""
+    shown = []
+    for observed in observations:
+        quantity = reader.quantity(observed.resource.get("valueQuantity"))
+        shown.append(observed.evidence(kind.name, str(quantity)[:40] if quantity else None))
+    return tuple(shown)
+
+
+def _warnings(
+    weight: Measurement | None, height: Measurement | None, birth: PartialDate | None, start: date
+) -> tuple[str, ...]:
+    """Where height and weight do not fit each other, or one of them the age."""
+    found = []
+    if weight and height:
+        index = weight.value / (height.value / 100) ** 2
+        if not _BMI[0] <= index <= _BMI[1]:
+            found.append(f"weight and height do not fit each other (body mass index {index:.0f} kg/m²)")
+    limits = _limits_for_age(birth, start)
+    if limits:
+        weights, heights = limits
+        if weight and not weights[0] <= weight.value <= weights[1]:
+            found.append(f"a weight of {reader.plain(weight.value)} kg does not fit the age")
+        if height and not heights[0] <= height.value <= heights[1]:
+            found.append(f"a height of {reader.plain(height.value)} cm does not fit the age")
+    return tuple(found)
+
+
+def _limits_for_age(birth: PartialDate | None, start: date) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """The widest weights and heights of this age; None while the birth date leaves the age band open."""
+    if birth is None or start < birth.earliest:
+        return None
+    for months, weights, heights in _BY_AGE:
+        older = at_least_months_old(birth, months, start)
+        if older is None:
+            return None
+        if not older:
+            return weights, heights
+    return None

@@ -1,0 +1,324 @@
+"""The patient, the course and the order in our words. No FHIR here, no judgement either.
+
+Absence is unknown (`value is None`), never negative. Where two sources disagree the value is None and
+`conflict` is true, unless the input contract says which source wins. Every fact carries its evidence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Generic, TypeVar
+
+from cds_service.dates import PartialDate
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One thing that was looked at: which resource, what it is, its value and its date, all fit to print."""
+
+    reference: str | None
+    what: str
+    value: str | None = None
+    date: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fact(Generic[T]):
+    """A value or None for unknown, with what was looked at."""
+
+    value: T | None = None
+    evidence: tuple[Evidence, ...] = ()
+    problem: str | None = None
+    """Why it is unknown or doubtful, in plain words without names or identifiers of people."""
+    conflict: bool = False
+    stale: bool = False
+    """Known, but too old to rest on: what it would make met becomes review; a dose resting on it says so."""
+
+    @property
+    def known(self) -> bool:
+        """Is there a value?"""
+        return self.value is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Mrd:
+    """One MRD result. `percent` is the level in per cent as far as it was stated as a number with a unit."""
+
+    detected: bool | None
+    """True: reported positive, or a level above zero. False: reported negative, not detected, zero, or `< x` with
+    x ≤ 0.01 %. None: another `<`, or a number whose unit is not stated."""
+    percent: Decimal | None = None
+    comparator: str | None = None
+    reported: str | None = None
+    """'positive' or 'negative' when the report says so in words, code or interpretation (not by the number)."""
+    specimen: str | None = None
+    """'marrow', 'blood' or None."""
+    date: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """Weight in kg, height in cm or BSA in m²; unrounded."""
+
+    value: Decimal
+    date: date | None
+    as_written: str
+
+
+@dataclass(frozen=True, slots=True)
+class LabResult:
+    """One laboratory value, its unit as written, and the upper limit printed with it (never assumed)."""
+
+    name: str
+    """alt, ast, bilirubin, ggt, anc, platelets, hemoglobin, wbc, potassium, phosphate, calcium, urate, lipase,
+    amylase, creatinine, igg, hcg"""
+    value: Decimal | None
+    unit: str | None
+    upper_limit: Decimal | None
+    """`referenceRange.high` in the same unit; None when not given."""
+    date: date | None
+    stale: bool
+    evidence: Evidence
+    text: str | None = None
+    """For coded or worded results: 'positive', 'negative' or the words."""
+
+    @property
+    def multiple(self) -> Decimal | None:
+        """How many times the upper limit; None when either is missing."""
+        if self.value is None or not self.upper_limit:
+            return None
+        return self.value / self.upper_limit
+
+
+@dataclass(frozen=True, slots=True)
+class Allergy:
+    """An AllergyIntolerance that bears on this order (entered-in-error and refuted ones are not read)."""
+
+    substance: str
+    """blinatumomab, benzyl-alcohol, dexamethasone or prednisone"""
+    active: bool
+    confirmed: bool
+    intolerance: bool
+    reaction: str | None
+    """The recorded manifestation, when it is CRS or fever this is a toxicity, not an allergy."""
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A Condition or AdverseEvent that bears on safety."""
+
+    kind: str
+    """crs, icans, neurotoxicity, seizure, cns-disease, infection, pancreatitis, tumour-lysis, neutropenia,
+    leukoencephalopathy, hlh, gvhd, pregnancy, lactation, preterm, very-low-birth-weight, permanent-stop"""
+    active: bool | None
+    onset: PartialDate | None
+    grade: int | None
+    scale: str | None
+    """ctcae, astct or None (the scale is not stated)"""
+    in_this_cycle: bool | None
+    """Began on or after the first day of this cycle; None when either date is missing."""
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Vaccine:
+    """A live vaccine given or ordered (or one whose code leaves live or not live open: `ambiguous`)."""
+
+    name: str
+    day: date | None
+    ordered: bool
+    ambiguous: bool
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class ConcomitantDrug:
+    """Another drug on file or drafted: evidence, never proof of a regimen."""
+
+    kind: str
+    """tki, ask-tki (asciminib), pomp, interfant, steroid, high-dose-methotrexate, intrathecal, uric-acid"""
+    name: str
+    ordered: bool
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class SteroidOrder:
+    """A dexamethasone or prednisone order that may be the premedication."""
+
+    drug: str
+    dose_mg: Decimal | None
+    route: str | None
+    """systemic (IV, PO), other (eye, intrathecal, topical, inhaled) or None"""
+    day: date | None
+    single: bool | None
+    """One dose, or one dose at a named moment. False: a taper, a block or a daily course. None: not told."""
+    as_written: str
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class PatientFacts:
+    """What the chart says of the patient, whichever order is looked at."""
+
+    reference: str | None
+    birth_date: Fact[PartialDate] = Fact()
+    sex: Fact[str] = Fact()
+    # disease
+    lineage: Fact[str] = Fact()
+    """b, t, mixed, or other (Burkitt, CML, …)"""
+    diagnosis_date: Fact[PartialDate] = Fact()
+    bcr_abl1: Fact[str] = Fact()
+    """positive or negative"""
+    bcr_abl1_like: Fact[str] = Fact()
+    kmt2a: Fact[str] = Fact()
+    cd19: Fact[str] = Fact()
+    """positive, partial-or-dim or negative, on blasts"""
+    prior_cd19_therapy: Fact[str] = Fact()
+    mrd: Fact[Mrd] = Fact()
+    # body
+    weight: Fact[Measurement] = Fact()
+    height: Fact[Measurement] = Fact()
+    charted_bsa: Fact[Measurement] = Fact()
+    body_warnings: tuple[str, ...] = ()
+    """Where height and weight do not fit each other or the age: a plausibility doubt, in words."""
+    # safety
+    childbearing_potential: Fact[bool] = Fact()
+    pregnancy: Fact[str] = Fact()
+    """pregnant, not-pregnant (test or status within the window)"""
+    allergies: tuple[Allergy, ...] = ()
+    allergies_asked: bool = False
+    """True when the allergy query was answered (even with nothing): only then can 'none recorded' be said."""
+    labs: tuple[LabResult, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    vaccines: tuple[Vaccine, ...] = ()
+    concomitant: tuple[ConcomitantDrug, ...] = ()
+    steroid_orders: tuple[SteroidOrder, ...] = ()
+    birth_weight_g: Fact[Decimal] = Fact()
+    gestational_age_days: Fact[int] = Fact()
+    # the people around
+    prescriber: Fact[str] = Fact()
+    """qualifying, ask or not-qualifying (by specialty)"""
+    payer: Fact[str] = Fact()
+    """'lhcc' (a payer id of the knowledge base), or 'other'"""
+    earlier_blinatumomab: Fact[bool] = Fact()
+    """Doses or orders before this one are on file (True); False only when it was asked and nothing is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What the order questions say of this course of treatment, and what the chart adds (disease status).
+
+    Names follow the linkIds of the questionnaire with `_` for `-`. All values are the codes listed there.
+    """
+
+    request_type: Fact[str] = Fact()
+    disease_status: Fact[str] = Fact()
+    """newly-diagnosed, remission-1, remission-2, remission-3-or-later, relapsed, refractory; from the chart also
+    'remission' (which one is not said) and 'not-in-remission' (new and refractory cannot be told apart)"""
+    treatment_phase: Fact[str] = Fact()
+    regimen: Fact[str] = Fact()
+    regimen_partners: tuple[str, ...] = ()
+    cycle: Fact[int] = Fact()
+    day: Fact[int] = Fact()
+    treatment_setting: Fact[str] = Fact()
+    dose_increase: Fact[bool] = Fact()
+    infusion_bag: Fact[str] = Fact()
+    response: Fact[str] = Fact()
+    restart_interruption_hours: Fact[Decimal] = Fact()
+    restart_reason: Fact[str] = Fact()
+    toxicity_grade: Fact[int] = Fact()
+    toxicity_scale: Fact[str] = Fact()
+    toxicity_grade_now: Fact[int] = Fact()
+    toxicity_days_to_resolve: Fact[int] = Fact()
+    toxicity_days_at_grade_1_or_less: Fact[int] = Fact()
+    toxicity_at_step_dose: Fact[bool] = Fact()
+    seizures: Fact[str] = Fact()
+    specialist_consulted: Fact[bool] = Fact()
+    supporting_literature: Fact[bool] = Fact()
+    first_dose_date: Fact[PartialDate] = Fact()
+    current_use_documented: Fact[bool] = Fact()
+    paid_by_this_plan: Fact[bool] = Fact()
+    mrd_availability: Fact[str] = Fact()
+
+
+@dataclass(frozen=True, slots=True)
+class OrderedStep:
+    """One dose of the order over some of its days. Rates are micrograms per day, per m² or kg where `per` says so."""
+
+    rate: Decimal | None
+    """mcg/day (or mcg/m²/day, mcg/kg/day); None when it cannot be told, with `problem` saying why."""
+    as_written: str
+    per: str | None = None
+    """None, 'm2' or 'kg'"""
+    high_rate: Decimal | None = None
+    """Upper end of an ordered range; `rate` is then the lower end."""
+    first_day: int = 1
+    """Days of this order, counted from its own start (1 = first)."""
+    last_day: int | None = None
+    """None: no end stated."""
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OtherOrder:
+    """Another blinatumomab order: active on file, or drafted beside this one."""
+
+    reference: str
+    steps: tuple[OrderedStep, ...]
+    start: date | None
+    same_course: bool
+    """A step order and its continuation: consecutive, not overlapping."""
+    overlapping: bool | None
+    draft: bool
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One draft order for the drug."""
+
+    reference: str
+    """'MedicationRequest/…'; the entry's fullUrl or 'draftOrders.entry[n]' where there is no id."""
+    drug: str
+    matched_by: str
+    """rxnorm, ndc, hcpcs, snomed, atc or text"""
+    steps: tuple[OrderedStep, ...] = ()
+    max_per_day: Decimal | None = None
+    """maxDosePerPeriod in mcg/day"""
+    text: str | None = None
+    """Free text of the dosage instruction and notes, quoted as data."""
+    start: date | None = None
+    duration_days: Decimal | None = None
+    status: str | None = None
+    others: tuple[OtherOrder, ...] = ()
+    evidence: Evidence = field(default_factory=lambda: Evidence(None, "order"))
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An entry of the record that could not be read, and why (no values quoted)."""
+
+    reference: str | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """All that judgement may look at for one order."""
+
+    patient: PatientFacts
+    course: Course
+    order: Order
+    as_of: date
+    unreadable: tuple[Unreadable, ...] = ()
+
+    @property
+    def start(self) -> date:
+        """The day the infusion is planned to start: what ages, staleness and vaccine windows count to."""
+        return self.order.start or self.as_of

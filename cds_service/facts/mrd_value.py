@@ -1,0 +1,140 @@
+"""One MRD result as it is written → detected or not, and the level in per cent where it is stated with its unit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from cds_service import units
+from cds_service.facts import answers as results
+from cds_service.fhir import reader
+from cds_service.fhir.reader import Json, Quantity
+from cds_service.terminology import ValueSets
+
+NEGATIVE_BELOW_PERCENT = Decimal("0.01")
+"""`< x` counts as negative up to this x (input contract, row MRD); another `<` is unknown."""
+_COMPARED = {"≤": "<=", "≥": ">=", "less than": "<", "below": "<", "greater than": ">", "above": ">"}
+_NUMBER = r"(?P<number>\d+(?:\.\d+)?|\.\d+)"
+_COMPARATOR = r"(?P<comparator>[<>]=?|≤|≥|less than|below|greater than|above)?\s*"
+_POWER = r"\s*[-−–]\s*(?P<power>\d{1,2})\b"
+_MILLION = r"(?:per|/|in)\s*(?:1 ?)?(?:million|10\s*[*^]6|1,?000,?000)"
+_FORMS: tuple[tuple[re.Pattern[str], int | None], ...] = (
+    # words, and the power of ten that makes a fraction per cent; None: the text states its own exponent
+    (re.compile(rf"{_COMPARATOR}{_NUMBER}\s*(?:%|per ?cent)"), 0),
+    (re.compile(rf"{_COMPARATOR}{_NUMBER}(?:e|\s*[x×*·]\s*10\s*(?:\^|\*\*?)?){_POWER}"), None),
+    (re.compile(rf"{_COMPARATOR}(?<![\d.])10\s*(?:\^|\*\*?){_POWER}"), None),
+    (re.compile(rf"{_COMPARATOR}(?P<number>\d[\d,]*(?:\.\d+)?)[\w\s]*?{_MILLION}"), -4),
+)
+_UNCERTAIN = re.compile(r"\blo[dq]\b|limit of|sensitiv|threshold|cut-?off|\d\s*(?:-|–|to)\s*\.?\d[\d.]*\s*%")
+"""Words beside which a number may be something else than the level, and ranges."""
+
+
+@dataclass(frozen=True, slots=True)
+class MrdValue:
+    """What one result says."""
+
+    detected: bool | None
+    percent: Decimal | None
+    comparator: str | None
+    reported: str | None
+    as_written: str
+    problem: str | None = None
+
+
+def read_value(resource: Json, value_sets: ValueSets, *, unit_if_none: str | None = None) -> MrdValue | None:
+    """The value of an MRD observation; None where it has none. A bare number has no unit and is not guessed, unless
+    the site says what its code is measured in (`unit_if_none`).
+    """
+    said = results.qualitative(resource, value_sets)
+    reported = said if said in (results.POSITIVE, results.NEGATIVE) else None
+    text = reader.text(resource, "valueString")
+    level = _level(resource, unit_if_none) or (_in_words(text) if text else None)
+    if level is None and said is None and text is None:
+        return None
+    if level is None:
+        detected = None if reported is None else reported == results.POSITIVE
+        words = text or reported or "neither positive nor negative"
+        return MrdValue(detected, None, None, reported, words, None if reported else "the MRD result is not clear")
+    return _with_level(level, reported, text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    number: Decimal
+    percent: Decimal | None
+    comparator: str | None
+    as_written: str
+
+
+def _with_level(level: _Level, reported: str | None, text: str | None) -> MrdValue:
+    detected = _detected(level)
+    if reported is not None:
+        if detected is not None and level.number == 0 and reported == results.POSITIVE:
+            problem = "the MRD result contradicts itself: zero, and reported positive"
+            return MrdValue(None, level.percent, level.comparator, None, level.as_written, problem)
+        detected = reported == results.POSITIVE
+    words = text or (f"{level.as_written}, {reported}" if reported else level.as_written)
+    return MrdValue(detected, level.percent, level.comparator, reported, words)
+
+
+def _detected(level: _Level) -> bool | None:
+    """Above zero: detected. Zero, or below a limit of 0.01 % or less: not detected. Else unknown."""
+    if level.comparator in ("<", "<="):
+        low = level.percent is not None and level.percent <= NEGATIVE_BELOW_PERCENT
+        return False if low else None
+    if level.number == 0 and level.comparator is None:
+        return False
+    return True if level.percent is not None else None
+
+
+def _level(resource: Json, unit_if_none: str | None) -> _Level | None:
+    ratio = resource.get("valueRatio")
+    if isinstance(ratio, Mapping):
+        return _of_ratio(ratio)
+    quantity = reader.quantity(resource.get("valueQuantity"))
+    integer = reader.number(resource.get("valueInteger"))
+    if quantity is None and integer is not None:
+        quantity = Quantity(integer)
+    if quantity is None or quantity.value < 0:
+        return None
+    found = {units.per_cent(quantity.value, unit) for unit in quantity.units} - {None}
+    percent = found.pop() if len(found) == 1 else None
+    if percent is None and unit_if_none and not [unit for unit in quantity.units if unit != "1"]:
+        percent = units.per_cent(quantity.value, unit_if_none)
+    return _Level(quantity.value, _normal(percent), quantity.comparator, str(quantity)[:40])
+
+
+def _of_ratio(ratio: Json) -> _Level | None:
+    """So many cells of so many."""
+    part, whole = reader.quantity(ratio.get("numerator")), reader.quantity(ratio.get("denominator"))
+    if part is None or whole is None or whole.value <= 0 or part.value < 0:
+        return None
+    fits = part.unit is None or whole.unit is None or units.same_unit(part.unit, whole.unit)
+    percent = part.value * 100 / whole.value if fits else None
+    return _Level(part.value, _normal(percent), part.comparator, f"{part} / {whole}")
+
+
+def _in_words(text: str) -> _Level | None:
+    """A level written in a sentence: 0.12 %, 1.2 x 10^-3, 1E-3, 10^-4, 1200 cells per million."""
+    said = text.lower()
+    if _UNCERTAIN.search(said):
+        return None
+    for form, power in _FORMS:
+        match = form.search(said)
+        if match is None:
+            continue
+        if form.search(said, match.end()):
+            return None  # two numbers: which is the level is not ours to guess
+        groups = match.groupdict()
+        number = Decimal((groups.get("number") or "1").replace(",", ""))
+        percent = number.scaleb(power if power is not None else 2 - int(groups["power"]))
+        comparator = groups.get("comparator")
+        return _Level(number, _normal(percent), _COMPARED.get(comparator, comparator) if comparator else None, text)
+    return None
+
+
+def _normal(percent: Decimal | None) -> Decimal | None:
+    """Without the trailing zeros that a shift of the point leaves behind."""
+    return None if percent is None else Decimal(reader.plain(percent))

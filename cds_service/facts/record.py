@@ -1,0 +1,163 @@
+"""The chart indexed once per call, the way the fact readers ask for it: observations and conditions with their codes
+already looked up. The only state shared between readers; knows FHIR, judges nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+from cds_service.dates import PartialDate
+from cds_service.facts.model import Evidence
+from cds_service.fhir import codes, reader
+from cds_service.fhir.chart import Chart
+from cds_service.fhir.reader import Json
+from cds_service.settings import Settings
+from cds_service.terminology import Code, ValueSets
+
+_USABLE = ("final", "amended", "corrected")
+_NOT_A_DIAGNOSIS = ("refuted", "entered-in-error", "differential")
+_DOUBTFUL = ("unconfirmed", "provisional")
+_PAST = ("inactive", "resolved")
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One Observation (or component of one) with what its code stands for."""
+
+    resource: Json
+    """What holds the value: the Observation or one of its components."""
+    parent: Json
+    """The Observation."""
+    reference: str
+    concepts: frozenset[str]
+    said: str
+    """The words of its code, lower case."""
+    written: str | None
+    """Its date as written: effective, else issued."""
+    final: bool
+
+    @property
+    def day(self) -> date | None:
+        """The day it was made, when known to the day."""
+        return reader.day(self.written)
+
+    def evidence(self, what: str, value: str | None) -> Evidence:
+        """This observation as evidence."""
+        return Evidence(self.reference, what, value, printed(self.written))
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosed:
+    """One Condition that may be read, with what its codes stand for."""
+
+    resource: Json
+    reference: str
+    found: tuple[tuple[str, Code], ...]
+    said: str
+    doubtful: bool
+    """Unconfirmed or provisional."""
+    past: bool
+    """Inactive or resolved: evidence only."""
+    clinical: str | None
+    onset: str | None
+    recorded: str | None
+
+    @property
+    def concepts(self) -> frozenset[str]:
+        """The concepts its codes belong to."""
+        return frozenset(name for name, _ in self.found)
+
+    @property
+    def relapse_day(self) -> date | None:
+        """The day of the relapse it records; a relapse told by status alone began when it was recorded."""
+        if "disease-status.relapse" in self.concepts:
+            return reader.day(self.onset) or reader.day(self.recorded)
+        return reader.day(self.recorded) if self.clinical in ("relapse", "recurrence") else None
+
+    def display(self, *prefixes: str) -> str:
+        """Our own words for it: the display of its first code in these families of concepts."""
+        shown = (f"{code.display} ({code.code})" for name, code in self.found if name.startswith(prefixes))
+        return next(shown, "as written in the record")
+
+    def evidence(self, what: str, value: str | None) -> Evidence:
+        """This condition as evidence."""
+        return Evidence(self.reference, what, value, printed(self.onset or self.recorded))
+
+
+@dataclass(frozen=True)
+class Record:
+    """The chart, the code lists and the settings that every reader needs."""
+
+    chart: Chart
+    value_sets: ValueSets
+    settings: Settings
+    today: date
+
+    @cached_property
+    def observations(self) -> tuple[Observed, ...]:
+        """Every Observation of the chart, components not unfolded."""
+        return tuple(self._observed(entry.resource, entry.reference) for entry in self.chart.of("Observation"))
+
+    @cached_property
+    def by_concept(self) -> dict[str, tuple[Observed, ...]]:
+        """Observations by the concepts of their codes."""
+        index: dict[str, list[Observed]] = {}
+        for observed in self.observations:
+            for concept in observed.concepts:
+                index.setdefault(concept, []).append(observed)
+        return {concept: tuple(found) for concept, found in index.items()}
+
+    @cached_property
+    def conditions(self) -> tuple[Diagnosed, ...]:
+        """Every Condition that is not refuted, a differential, or entered in error."""
+        read = (self.diagnosed(entry.resource, entry.reference) for entry in self.chart.of("Condition"))
+        return tuple(found for found in read if found is not None)
+
+    def components(self, observed: Observed) -> tuple[Observed, ...]:
+        """The components of an Observation, each with its own code and the date of the whole."""
+        parts = reader.objects(observed.resource, "component")
+        return tuple(self._observed(part, observed.reference, observed) for part in parts)
+
+    def _observed(self, resource: Json, reference: str, parent: Observed | None = None) -> Observed:
+        code = resource.get("code")
+        names = codes.names(code, self.value_sets)
+        said = reader.words(code).lower()
+        if parent is not None:
+            return Observed(resource, parent.resource, reference, names, said, parent.written, parent.final)
+        written = reader.when(resource, "effectiveDateTime", "effectivePeriod", "effectiveInstant", "issued")
+        return Observed(resource, resource, reference, names, said, written, resource.get("status") in _USABLE)
+
+    def diagnosed(self, resource: Json, reference: str) -> Diagnosed | None:
+        """One Condition; None where it is refuted, a differential, or entered in error."""
+        verification, clinical = resource.get("verificationStatus"), resource.get("clinicalStatus")
+        if reader.has_code(verification, *_NOT_A_DIAGNOSIS):
+            return None
+        concept = resource.get("code")
+        return Diagnosed(
+            resource,
+            reference,
+            codes.matches(concept, self.value_sets),
+            reader.words(concept).lower(),
+            doubtful=reader.has_code(verification, *_DOUBTFUL),
+            past=reader.has_code(clinical, *_PAST),
+            clinical=next((code for _, code, _ in reader.codings(clinical) if code), None),
+            onset=reader.when(resource, "onsetDateTime") or reader.text(reader.first(resource, "onsetPeriod"), "start"),
+            recorded=reader.when(resource, "recordedDate"),
+        )
+
+
+def printed(written: str | None) -> str | None:
+    """A date fit to show: as precise as written, without the time of day."""
+    found = PartialDate.parse(written)
+    return str(found) if found else None
+
+
+def newness(written: str | None) -> tuple[date, str]:
+    """A sort key: the later, the newer; undated first. Time of day counts where it is stated."""
+    found = PartialDate.parse(written)
+    moment = reader.moment(written)
+    if found is None:
+        return date.min, ""
+    return (moment.date(), moment.isoformat()) if moment else (found.latest, "")

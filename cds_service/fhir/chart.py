@@ -1,0 +1,240 @@
+"""The record as it came with the call: every resource of prefetch and draftOrders, by type, with notes on the rest.
+
+Reads each prefetch value by what it holds, whatever its key; keeps per key whether the question was answered, so that
+"nothing on file" can be told from "not asked". Leaves out what belongs to another patient. Nothing clinical here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from cds_service.fhir.reader import EMPTY, Json, has_code, local, objects, text
+
+_TYPE = re.compile(r"[A-Z][A-Za-z]{2,39}", re.ASCII)
+_PATIENT_MEMBERS = ("subject", "patient", "beneficiary")
+_DEEPEST_BUNDLE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One resource of the record. `reference` is 'Type/id', its fullUrl, or its place in the call."""
+
+    resource: Json
+    type: str
+    reference: str
+    url: str | None = None
+    draft: int | None = None
+    """Its index in draftOrders, where it came from there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """An entry that could not be read or was left out, and why (no values quoted)."""
+
+    reference: str | None
+    why: str
+
+
+@dataclass(frozen=True)
+class Chart:
+    """The readable record of one patient."""
+
+    patient_id: str
+    entries: Mapping[str, tuple[Entry, ...]]
+    answered: frozenset[str] = frozenset()
+    """Prefetch keys that were asked and fully answered, be it with nothing."""
+    unread: tuple[Unread, ...] = ()
+    _by_reference: Mapping[str, Entry] = field(default_factory=dict, repr=False)
+
+    def of(self, *types: str) -> tuple[Entry, ...]:
+        """Every entry of these resource types, drafts first."""
+        return tuple(entry for kind in types for entry in self.entries.get(kind, ()))
+
+    def find(self, written: str | None, within: Json = EMPTY) -> Entry | None:
+        """What a literal reference leads to: contained (`#id`, looked for in `within`), drafted, or prefetched."""
+        if not written:
+            return None
+        if written.startswith("#"):
+            for inner in objects(within, "contained"):
+                if text(inner, "id") in (written, written[1:]) and text(inner, "resourceType"):
+                    return Entry(inner, str(inner["resourceType"]), written)
+            return None
+        return self._by_reference.get(written) or self._by_reference.get(local(written) or "")
+
+    def quote(self, words: str | None, longest: int = 200) -> str | None:
+        """Free text fit to show as data: one line, cut short, without the patient's names and identifiers."""
+        if not words or not words.strip():
+            return None
+        line = re.sub(r"\s+", " ", "".join(mark if mark.isprintable() else " " for mark in words)).strip()
+        if self._private is not None:
+            line = self._private.sub("[…]", line)
+        return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
+
+    @cached_property
+    def _private(self) -> re.Pattern[str] | None:
+        """The patient's names, identifiers and contacts, longest first."""
+        found: set[str] = set()
+        for entry in self.of("Patient"):
+            for name in objects(entry.resource, "name"):
+                given = name.get("given")
+                found.update(str(part) for part in (given if isinstance(given, list) else [given]) if part)
+                found.update(part for member in ("family", "text") if (part := text(name, member)))
+            for member in ("identifier", "telecom"):
+                found.update(value for item in objects(entry.resource, member) if (value := text(item, "value")))
+        parts = sorted((re.escape(part.strip()) for part in found if len(part.strip()) > 1), key=len, reverse=True)
+        return re.compile(rf"(?<!\w)(?:{'|'.join(parts)})(?!\w)", re.IGNORECASE) if parts else None
+
+
+@dataclass
+class _Reading:
+    """What has been met so far while reading one call."""
+
+    entries: list[Entry] = field(default_factory=list)
+    unread: list[Unread] = field(default_factory=list)
+
+    def take(self, resource: object, place: str, *, url: object = None, draft: int | None = None) -> None:
+        """Keep one resource, or note why not."""
+        kind = resource.get("resourceType") if isinstance(resource, Mapping) else None
+        if not isinstance(resource, Mapping) or not resource:
+            self.unread.append(Unread(place, "is not a resource"))
+        elif not isinstance(kind, str) or not _TYPE.fullmatch(kind):
+            self.unread.append(Unread(place, "does not say which resource type it is"))
+        else:
+            address = url if isinstance(url, str) and url else None
+            identity = text(resource, "id")
+            reference = f"{kind}/{identity}" if identity else address or place
+            self.entries.append(Entry(resource, kind, reference, address, draft))
+
+
+def read_chart(
+    *,
+    patient_id: str,
+    prefetch: Mapping[str, object],
+    drafts: Sequence[Json],
+    draft_urls: Sequence[str | None] = (),
+) -> Chart:
+    """Read the record of this patient. Never raises: what cannot be read is noted.
+
+    `draft_urls` are the fullUrls of the drafts, in the same order. Drafts come first: a drafted version of a resource
+    hides the one on file.
+    """
+    reading, answered = _Reading(), set()
+    for index, draft in enumerate(drafts):
+        url = draft_urls[index] if index < len(draft_urls) else None
+        reading.take(draft, f"draftOrders.entry[{index}]", url=url, draft=index)
+    for key, value in prefetch.items():
+        if _read_value(reading, key, value):
+            answered.add(key)
+    patient = (local(patient_id) or "").removeprefix("Patient/")
+    kept, left_out = _of_this_patient(reading.entries, patient)
+    by_type, by_reference = _index(kept)
+    return Chart(patient, by_type, frozenset(answered), (*reading.unread, *left_out), by_reference)
+
+
+def _read_value(reading: _Reading, key: str, value: object) -> bool:
+    """Read one prefetch value. True when it answers the question asked under its key, be it with nothing."""
+    if value is None:
+        return True
+    place = f"prefetch.{key}" if _known_key(key) else "prefetch"
+    if not isinstance(value, Mapping) or not value:
+        reading.unread.append(Unread(place, "is neither a resource nor a Bundle"))
+        return False
+    if value.get("resourceType") != "Bundle":
+        if value.get("resourceType") == "OperationOutcome":
+            reading.unread.append(Unread(place, "the caller could not read it"))
+            return False
+        before = len(reading.unread)
+        reading.take(value, place)
+        return len(reading.unread) == before
+    return _read_bundle(reading, value, place, 1)
+
+
+def _read_bundle(reading: _Reading, bundle: Json, place: str, depth: int) -> bool:
+    complete = not any(text(link, "relation") == "next" for link in objects(bundle, "link"))
+    entries = bundle.get("entry")
+    for index, entry in enumerate(entries if isinstance(entries, list) else [entries] if entries else []):
+        here = f"{place}.entry[{index}]"
+        resource = entry.get("resource") if isinstance(entry, Mapping) else None
+        kind = resource.get("resourceType") if isinstance(resource, Mapping) else None
+        if kind == "OperationOutcome" and isinstance(resource, Mapping):
+            complete = _outcome_is_harmless(reading, resource, here) and complete
+        elif kind == "Bundle" and isinstance(resource, Mapping) and depth < _DEEPEST_BUNDLE:
+            complete = _read_bundle(reading, resource, here, depth + 1) and complete
+        else:
+            reading.take(resource, here, url=entry.get("fullUrl") if isinstance(entry, Mapping) else None)
+    return complete
+
+
+def _outcome_is_harmless(reading: _Reading, outcome: Json, place: str) -> bool:
+    """Warnings beside good data are passed over; an error means that part of the answer is missing."""
+    if not any(text(issue, "severity") in ("error", "fatal") for issue in objects(outcome, "issue")):
+        return True
+    reading.unread.append(Unread(place, "the caller could not read all of it"))
+    return False
+
+
+def _known_key(key: str) -> bool:
+    """May the key be shown? Keys are the caller's words; only plain names are."""
+    return re.fullmatch(r"[A-Za-z][\w-]{0,63}", key, re.ASCII) is not None
+
+
+def _of_this_patient(entries: Iterable[Entry], patient: str) -> tuple[list[Entry], list[Unread]]:
+    entries = list(entries)
+    ours: dict[str | None, bool] = {
+        entry.url: text(entry.resource, "id") == patient for entry in entries if entry.type == "Patient" and entry.url
+    }
+    kept, left_out = [], []
+    for entry in entries:
+        why = _not_ours(entry, patient, ours)
+        if why:
+            left_out.append(Unread(entry.reference, why))
+        elif not _in_error(entry.resource):
+            kept.append(entry)
+    return kept, left_out
+
+
+def _not_ours(entry: Entry, patient: str, ours: Mapping[str | None, bool]) -> str | None:
+    """Why an entry is left out: it names another patient, or one that cannot be told."""
+    if entry.type == "Patient":
+        return "is another patient" if text(entry.resource, "id") not in (patient, None) else None
+    for written in _patients(entry.resource):
+        named = local(written) or ""
+        if named.startswith("#"):
+            continue
+        if named.startswith("urn:"):
+            if not ours.get(named, False):
+                return "is about another patient" if named in ours else "does not tell whose it is"
+        elif named not in (f"Patient/{patient}", patient):
+            return "is about another patient"
+    return None
+
+
+def _patients(resource: Json) -> Iterator[str]:
+    for member in _PATIENT_MEMBERS:
+        for item in objects(resource, member):
+            if written := text(item, "reference"):
+                yield written
+
+
+def _in_error(resource: Json) -> bool:
+    return resource.get("status") == "entered-in-error" or has_code(
+        resource.get("verificationStatus"), "entered-in-error"
+    )
+
+
+def _index(entries: Iterable[Entry]) -> tuple[dict[str, tuple[Entry, ...]], dict[str, Entry]]:
+    """By type and by reference. The same resource met twice is kept once, the first time."""
+    by_type: dict[str, list[Entry]] = {}
+    by_reference: dict[str, Entry] = {}
+    for entry in entries:
+        identity = text(entry.resource, "id")
+        if identity and entry.reference in by_reference:
+            continue
+        by_type.setdefault(entry.type, []).append(entry)
+        by_reference.setdefault(entry.reference, entry)
+        if entry.url:
+            by_reference.setdefault(entry.url, entry)
+    return {kind: tuple(found) for kind, found in by_type.items()}, by_reference

@@ -1,0 +1,161 @@
+"""Small defensive accessors over FHIR as plain JSON. Each checks what it touches; none raises on odd data.
+
+Knows the data types of FHIR R4 (Coding, Quantity, Reference …) and nothing clinical.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from cds_service.dates import PartialDate
+
+Json = Mapping[str, Any]
+EMPTY: Json = {}
+_SOME = 200
+"""No list of a resource is read further than this: a chart entry with more is not a chart entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number and its unit, as code and as text; the comparator where the number is a bound."""
+
+    value: Decimal
+    unit: str | None = None
+    code: str | None = None
+    comparator: str | None = None
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """What to read the unit from: the UCUM code first, then the text."""
+        return tuple(dict.fromkeys(text for text in (self.code, self.unit) if text))
+
+    def __str__(self) -> str:
+        number = plain(self.value)
+        unit = self.unit or self.code or ""
+        return f"{self.comparator or ''} {number} {unit if unit != '1' else ''}".strip()
+
+
+def items(value: object) -> tuple[Any, ...]:
+    """A list as it is, a single object as a list of one, nothing as an empty list."""
+    if value is None:
+        return ()
+    return tuple(value[:_SOME]) if isinstance(value, list) else (value,)
+
+
+def objects(parent: object, name: str) -> tuple[Json, ...]:
+    """The JSON objects under a member, whether it holds a list or a single object."""
+    value = parent.get(name) if isinstance(parent, Mapping) else None
+    return tuple(item for item in items(value) if isinstance(item, Mapping))
+
+
+def first(parent: object, name: str) -> Json:
+    """The first JSON object under a member; an empty one when there is none."""
+    found = objects(parent, name)
+    return found[0] if found else EMPTY
+
+
+def text(parent: object, name: str) -> str | None:
+    """A non-blank string member, trimmed."""
+    value = parent.get(name) if isinstance(parent, Mapping) else None
+    return (value.strip() or None) if isinstance(value, str) else None
+
+
+def number(value: object) -> Decimal | None:
+    """A finite JSON number. Booleans and digits in quotes are none."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return None
+    try:
+        found = value if isinstance(value, Decimal) else Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return found if found.is_finite() and abs(found.adjusted()) < 30 else None
+
+
+def quantity(value: object) -> Quantity | None:
+    """A Quantity with a number; None without one."""
+    if not isinstance(value, Mapping):
+        return None
+    amount = number(value.get("value"))
+    if amount is None:
+        return None
+    return Quantity(amount, text(value, "unit"), text(value, "code"), text(value, "comparator"))
+
+
+def codings(concept: object) -> Iterator[tuple[str | None, str | None, str | None]]:
+    """(system, code, display) of every coding of a CodeableConcept, or of a bare Coding."""
+    if not isinstance(concept, Mapping):
+        return
+    for coding in objects(concept, "coding") or ((concept,) if "code" in concept else ()):
+        yield text(coding, "system"), text(coding, "code"), text(coding, "display")
+
+
+def words(concept: object) -> str:
+    """Everything a CodeableConcept says in words: its text, then its displays; '' when it says nothing."""
+    if not isinstance(concept, Mapping):
+        return ""
+    said = (text(concept, "text"), *(display for _, _, display in codings(concept)))
+    return "; ".join(dict.fromkeys(word for word in said if word))
+
+
+def has_code(concept: object, *codes: str) -> bool:
+    """Does any coding carry one of these codes? For FHIR's own required codes, where the system is often left out."""
+    return any(code in codes for _, code, _ in codings(concept))
+
+
+def reference(parent: object, name: str) -> str | None:
+    """The literal reference of the first Reference under a member."""
+    return text(first(parent, name), "reference")
+
+
+def references(parent: object, name: str) -> tuple[str, ...]:
+    """The literal references of every Reference under a member."""
+    return tuple(found for item in objects(parent, name) if (found := text(item, "reference")))
+
+
+def local(written: str | None) -> str | None:
+    """`Type/id` of a reference, without base URL and version; contained (#) and URN references as they are."""
+    if not written:
+        return None
+    if written.startswith(("#", "urn:")):
+        return written
+    parts = written.strip().partition("/_history/")[0].partition("?")[0].rstrip("/").split("/")
+    return "/".join(parts[-2:])
+
+
+def when(resource: object, *names: str) -> str | None:
+    """The first of these members that holds a date: a dateTime, or the end (else start) of a Period."""
+    for name in names:
+        value = resource.get(name) if isinstance(resource, Mapping) else None
+        if isinstance(value, Mapping):
+            value = value.get("end") or value.get("start")
+        if isinstance(value, str) and PartialDate.parse(value):
+            return value.strip()
+    return None
+
+
+def day(written: str | None) -> date | None:
+    """The day of a date or dateTime that is known to the day."""
+    found = PartialDate.parse(written)
+    return found.exact if found else None
+
+
+def moment(written: str | None) -> datetime | None:
+    """A dateTime with a time of day, in UTC (no zone is read as UTC); None for a bare date."""
+    if not written or not re.match(r"\d{4}-\d{2}-\d{2}T\d", written):
+        return None
+    try:
+        found = datetime.fromisoformat(written)
+    except ValueError:
+        return None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def plain(value: Decimal) -> str:
+    """A number as people write it: no exponent, no trailing zeros."""
+    written = f"{value:f}"
+    return written.rstrip("0").rstrip(".") if "." in written else written

@@ -1,0 +1,47 @@
+"""Everything that is read from files, read once: knowledge and the words of the cards. No Flask, no clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cards.template import TemplateError, Templates, load_templates
+from cds_service.assess import monitoring, premedication, safety
+from cds_service.assess.criteria import PARAMETERS
+from cds_service.errors import KnowledgeError
+from cds_service.knowledge.library import Knowledge, load_knowledge
+from cds_service.settings import Settings
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What guidance is made from, besides the call and the day."""
+
+    settings: Settings
+    knowledge: Knowledge
+    templates: Templates
+
+
+GUIDANCE = frozenset({*safety.TOPICS, *monitoring.TOPICS, *premedication.TOPICS})
+"""The topics of the label that judgement relies on: one missing stops start-up."""
+
+
+def load_parts(settings: Settings) -> Parts:
+    """Read and check every knowledge file, value set and template. Raises KnowledgeError naming file and place."""
+    knowledge = load_knowledge(kinds=PARAMETERS, guidance_codes=GUIDANCE)
+    _check_judges(knowledge)
+    return Parts(settings, knowledge, _templates())
+
+
+def _check_judges(knowledge: Knowledge) -> None:
+    for label in knowledge.labels:
+        for topic in label.guidance:
+            if topic.applies == "patient" and topic.code not in safety.JUDGES:
+                raise KnowledgeError(f"{label.edition}.toml", topic.code, "no judge knows this topic of the patient's")
+
+
+def _templates() -> Templates:
+    try:
+        return load_templates()
+    except TemplateError as mistake:
+        place = f"line {mistake.line}" if mistake.line else ""
+        raise KnowledgeError(mistake.file, place, mistake.message) from mistake

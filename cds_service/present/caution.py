@@ -1,0 +1,88 @@
+"""What the safety and record cards say, from the assessment document only. Judges nothing.
+
+The words are in `cards/templates/safety*.jinja` and `record.jinja`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cds_service.present import words
+from cds_service.present.words import Document
+
+UNREADABLE_LIMIT = 8
+
+
+def safety_values(document: Document) -> dict[str, object]:
+    """The names of the safety templates: this patient's items by severity, then the list for everyone."""
+    found: Sequence[Document] = document.get("safety") or ()
+    applies, unknown = _patient(found, "applies"), _patient(found, "unknown")
+    return {
+        "applies": [_item(item) for item in applies],
+        "unknown": [_item(item) for item in unknown],
+        "clear": [_short(item) for item in _patient(found, "clear")],
+        "for_all": [_short(item) for item in found if item.get("status") == "for-all"],
+    }
+
+
+def safety_severity(document: Document) -> str:
+    """The gravest of what applies; what cannot be judged warns at most: `critical` is for what was found."""
+    found: Sequence[Document] = document.get("safety") or ()
+    applies = words.worst(item.get("severity") for item in found if item.get("status") == "applies")
+    doubts = words.worst(item.get("severity") for item in found if item.get("status") == "unknown")
+    return words.worst((applies, "warning" if doubts == "critical" else doubts))
+
+
+def speaks_early(document: Document) -> bool:
+    """Is there anything about this patient that should be known before an order is filled in?"""
+    found: Sequence[Document] = document.get("safety") or ()
+    return any(item.get("status") == "applies" and item.get("severity") in ("critical", "warning") for item in found)
+
+
+def _patient(found: Sequence[Document], status: str) -> list[Document]:
+    items = [item for item in found if item.get("status") == status]
+    return sorted(items, key=lambda item: words.SEVERITY.index(item.get("severity") or "info"))
+
+
+def _item(item: Document) -> dict[str, object]:
+    return {
+        "title": words.shortened(words.bare(item.get("title")) or item["code"], 70),
+        "short": words.shortened(words.bare(item.get("short")) or item["code"], 50),
+        "severity": item.get("severity") or "info",
+        "says": words.inside(item["says"]),
+        "evidence": words.evidence(item["evidence"]) if item.get("evidence") else None,
+        "citation": words.cited(item.get("citation")),
+        "confirm": bool(item.get("confirm")),
+    }
+
+
+def _short(item: Document) -> dict[str, object]:
+    return {
+        "says": words.bare(item.get("short")) or words.bare(item.get("title")) or item["code"],
+        "citation": words.cited(item.get("citation")),
+        "confirm": bool(item.get("confirm")),
+    }
+
+
+def record_values(document: Document, limit: int = UNREADABLE_LIMIT) -> dict[str, object]:
+    """The names of the record template: what could not be read, the first so many."""
+    found: Sequence[Document] = document.get("unreadable") or ()
+    return {
+        "count": len(found),
+        "entries": [
+            {"reference": item.get("reference") or "an entry without id", "why": words.bare(item["why"])}
+            for item in found[:limit]
+        ],
+        "more": max(0, len(found) - limit),
+        "order_itself": _order_unreadable(document),
+    }
+
+
+def record_severity(document: Document) -> str:
+    """A warning when the order itself is among what could not be read."""
+    return "warning" if _order_unreadable(document) else "info"
+
+
+def _order_unreadable(document: Document) -> bool:
+    own = document["order"]["reference"]
+    return any(item.get("reference") == own for item in document.get("unreadable") or ())

@@ -1,0 +1,85 @@
+"""The gallery: rendered examples of every template, for pharmacists to read and for a test to keep equal.
+
+`cards/gallery/index.toml` names, per template, the example documents (`examples/*.json`, assessment documents) it is
+shown with. Used by the command line and tests only: no call touches it.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+import simplejson
+
+from cards import Card, Templates
+from cds_service.present.plan import cards_of
+
+INSTANCE = "gallery"
+README = """\
+# Gallery of cards
+
+Made by `blinatumomab-cds cards` from the templates and the example documents in `examples/`; do not edit by hand.
+
+| template | page | indicator | summary |
+|---|---|---|---|
+"""
+
+
+def gallery_folder() -> Traversable:
+    """Where our gallery lies."""
+    return files("cards") / "gallery"
+
+
+def pages(templates: Templates, folder: Traversable) -> dict[str, str]:
+    """File name -> text of every page, made anew. Raises KeyError where an example does not give the named card."""
+    index: Mapping[str, list[str]] = tomllib.loads((folder / "index.toml").read_text(encoding="utf-8"))
+    made: dict[str, str] = {}
+    lines: list[str] = []
+    for template_id, examples in index.items():
+        for example in examples:
+            document = _example(folder, example)
+            card = _card(document, template_id, templates)
+            name = f"{template_id}--{example}"
+            made[f"{name}.json"] = simplejson.dumps(card.to_json(), indent=2, ensure_ascii=False) + "\n"
+            made[f"{name}.md"] = _page(card, document, name)
+            lines.append(f"| {template_id} | [{example}]({name}.md) | {card.indicator} | {card.summary} |\n")
+    made["README.md"] = README + "".join(lines)
+    return made
+
+
+def refresh(templates: Templates, folder: Path | None = None) -> tuple[str, ...]:
+    """Write every page that differs, remove what is no longer made; the names of the files touched."""
+    where = folder if folder is not None else Path(str(gallery_folder()))
+    made = pages(templates, where)
+    kept = {file.name: file.read_text(encoding="utf-8") for file in where.iterdir() if file.suffix in (".md", ".json")}
+    stale = sorted(kept.keys() - made.keys())
+    changed = [name for name, text in made.items() if kept.get(name) != text]
+    for name in stale:
+        (where / name).unlink()
+    for name in changed:
+        (where / name).write_text(made[name], encoding="utf-8")
+    return (*stale, *changed)
+
+
+def _example(folder: Traversable, name: str) -> dict[str, Any]:
+    text = (folder / "examples" / f"{name}.json").read_text(encoding="utf-8")
+    document: dict[str, Any] = simplejson.loads(text, use_decimal=True)
+    return document
+
+
+def _card(document: Mapping[str, Any], template_id: str, templates: Templates) -> Card:
+    made = cards_of([document], hook=document["hook"], instance=INSTANCE, templates=templates)
+    found = [card for name, card in made if name == template_id]
+    if not found:
+        raise KeyError(f"the example gives no {template_id} card; it gives {', '.join(name for name, _ in made)}")
+    return found[0]
+
+
+def _page(card: Card, document: Mapping[str, Any], name: str) -> str:
+    """The card as a person would read it."""
+    head = f"{document['hook']} · {card.indicator} · {card.source.label}"
+    return f"<!-- {name} -->\n{head}\n\n## {card.summary}\n\n{card.detail}\n"

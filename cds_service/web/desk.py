@@ -1,0 +1,37 @@
+"""What the routes are given: the services, the way to an answer, and today's date. No Flask here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from cds_service.errors import UnknownService
+from cds_service.hooks.call import HookCall
+from cds_service.hooks.services import Service
+
+
+def local_today() -> date:
+    """The day of the call, where the service runs. The only clock of the service is read here."""
+    return datetime.now(UTC).astimezone().date()
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Handed to every route once, at start-up."""
+
+    services: tuple[Service, ...]
+    answer: Callable[[HookCall, date], Mapping[str, Any]]
+    """A call and the day -> the body of the response."""
+    health: Mapping[str, Any]
+    today: Callable[[], date] = local_today
+
+    def service(self, service_id: str) -> Service:
+        """The service with this id. Raises UnknownService, without repeating the id."""
+        for service in self.services:
+            if service.id == service_id:
+                return service
+        raise UnknownService(
+            "no service has this id", field="id", mend="Take one of the ids that GET /cds-services lists."
+        )

@@ -1,0 +1,84 @@
+"""Everything that goes wrong becomes a status and a FHIR OperationOutcome: one handler, no HTML, no stack trace.
+
+Texts are ours and name fields of the standard; nothing is quoted from a request, because it could be about a patient.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask, Response
+from werkzeug.exceptions import HTTPException
+
+from cds_service.errors import CallError, TooLarge
+from cds_service.web.wire import FHIR_JSON, write_json
+
+_LOG = logging.getLogger("cds_service.problems")
+
+_SAID: Mapping[int, tuple[str, str, str]] = {
+    # status: FHIR issue type, what is wrong, what to do
+    400: ("structure", "the request cannot be read", "Send a well-formed HTTP request with a JSON body."),
+    404: ("not-found", "nothing is at this address", "See GET /cds-services for what is here."),
+    405: ("not-supported", "this address does not take that method", "See the Allow header for those it takes."),
+    413: ("too-long", "the body is larger than this service reads", "Send a smaller prefetch."),
+    415: ("not-supported", "the content type is not read here", "Send application/json."),
+}
+_BUG = (
+    "exception",
+    "this service failed; no advice was computed",
+    "Do not read this as 'no concerns'. Tell its operator.",
+)
+
+
+def outcome(code: str, message: str, *, mend: str = "", field: str = "") -> dict[str, Any]:
+    """An OperationOutcome with one issue. `field` is a path into the request, in `expression`."""
+    issue: dict[str, Any] = {
+        "severity": "error",
+        "code": code,
+        "details": {"text": message},
+        "diagnostics": f"{message}. {mend}".strip(),
+    }
+    if field:
+        issue["expression"] = [field]
+    return {"resourceType": "OperationOutcome", "issue": [issue]}
+
+
+def answer(problem: Exception) -> Response:
+    """The answer to whatever was raised while a request was handled."""
+    if isinstance(problem, CallError):
+        document = outcome(problem.code, problem.message, mend=problem.mend, field=problem.field)
+        return write_json(document, status=problem.status, content_type=FHIR_JSON)
+    if isinstance(problem, HTTPException) and problem.code in _SAID:
+        return _answer_http(problem)
+    _LOG.error("bug: %s at %s", type(problem).__name__, _place(problem))
+    _LOG.debug("bug in full, may quote a record", exc_info=problem)
+    code, message, mend = _BUG
+    return write_json(outcome(code, message, mend=mend), status=500, content_type=FHIR_JSON)
+
+
+def register(app: Flask) -> None:
+    """Make this the only way in which the app reports problems."""
+    app.register_error_handler(Exception, answer)
+
+
+def _answer_http(problem: HTTPException) -> Response:
+    status = problem.code or 500
+    code, message, mend = _SAID[status]
+    field = "body" if status == TooLarge.status else ""
+    response = write_json(outcome(code, message, mend=mend, field=field), status=status, content_type=FHIR_JSON)
+    for name, value in problem.get_headers():
+        if name == "Allow":
+            response.headers[name] = value
+    return response
+
+
+def _place(problem: BaseException) -> str:
+    """Module and line of the innermost frame of a file: enough to find a bug, and nothing of the patient."""
+    place, trace = "unknown", problem.__traceback__
+    while trace is not None:
+        if not trace.tb_frame.f_code.co_filename.startswith("<"):  # methods that dataclasses generate have no file
+            place = f"{trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place

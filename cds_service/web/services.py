@@ -1,0 +1,41 @@
+"""`POST /cds-services/<id>`: a hook call in, cards out. Reads the date of the day, once, and passes it down."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+
+from cds_service.hooks.call import HookCall
+from cds_service.hooks.prefetch import MEANING, classify
+from cds_service.hooks.services import Service
+from cds_service.web.call_log import note, printable_instance
+from cds_service.web.desk import Desk
+from cds_service.web.wire import read_json, write_json
+
+
+def routes(desk: Desk) -> Blueprint:
+    """The one route for all services: which hook an id answers is data."""
+    blueprint = Blueprint("services", __name__)
+
+    @blueprint.post("/cds-services/<service_id>", strict_slashes=False)
+    def call_service(service_id: str) -> Response:
+        service = desk.service(service_id)
+        note(service=service.id)
+        call = HookCall.parse(read_json(request), service=service)
+        _note_call(call, service)
+        answered = desk.answer(call, desk.today())
+        note(cards=len(answered["cards"]))
+        return write_json(answered)
+
+    return blueprint
+
+
+def _note_call(call: HookCall, service: Service) -> None:
+    states = classify(service.prefetch, call.prefetch)
+    answered = sum(MEANING[state].answered for state in states.values())
+    note(
+        hook=call.hook,
+        instance=printable_instance(call.instance),
+        drafts=len(call.drafts),
+        in_scope=len(call.in_scope),
+        prefetch=f"{answered}/{len(states)}",
+    )

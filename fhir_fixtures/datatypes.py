@@ -1,0 +1,48 @@
+"""The small parts of every resource: moments, quantities, references, ids."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
+
+from fhir_fixtures.codes import UCUM
+from fhir_fixtures.recipe import Recipe
+
+Json = dict[str, Any]
+ZONE: Final = "-05:00"
+_QUANTITY = re.compile(r"^(?P<comparator>[<>]=?)?\s*(?P<value>[\d.]+)\s*(?P<unit>\S+)$")
+_PLAIN_UNITS: Final = {"ug/d": "mcg/day", "ug/h": "mcg/hour", "ug/m2/d": "mcg/m2/day", "ug": "mcg"}
+
+
+def at(day: date, hour: int = 9) -> str:
+    """A dateTime on that day, with its zone."""
+    return f"{day.isoformat()}T{hour:02d}:00:00{ZONE}"
+
+
+def quantity(text: str) -> Json:
+    """'30 kg', '< 0.01 %' or '28 ug/d' as a FHIR Quantity in UCUM. Raises ValueError for anything else."""
+    match = _QUANTITY.match(text)
+    if match is None:
+        raise ValueError(f"not a quantity: {text!r}")
+    unit = match["unit"]
+    found: Json = {"value": Decimal(match["value"])}
+    if match["comparator"]:
+        found["comparator"] = match["comparator"]
+    return found | {"unit": _PLAIN_UNITS.get(unit, unit), "system": UCUM, "code": unit}
+
+
+def is_quantity(text: str) -> bool:
+    """Is this text a number with a unit?"""
+    return _QUANTITY.match(text) is not None
+
+
+def reference(recipe: Recipe) -> Json:
+    """The reference to this patient."""
+    return {"reference": f"Patient/{recipe.name}"}
+
+
+def named(recipe: Recipe, kind: str, suffix: str) -> Json:
+    """The head of a resource of this patient; its id is made of the patient's."""
+    return {"resourceType": kind, "id": f"{recipe.name}-{suffix}"}

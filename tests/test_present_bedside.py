@@ -1,0 +1,99 @@
+"""What the premedication, monitoring, safety and record cards say."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.card_reading import card_about, cards_for, topic
+from tests.document_builders import document, safety
+
+PREMEDICATION = {
+    "due and not ordered": (
+        {"applies_now": True, "already_ordered": "no"},
+        "warning",
+        "due at this start, dexamethasone 4.9 mg IV or PO; no order for it found",
+    ),
+    "due and ordered": (
+        {"applies_now": True, "already_ordered": "yes"},
+        "info",
+        "due at this start, dexamethasone 4.9 mg IV or PO; an order for it is on file",
+    ),
+    "later": (
+        {"applies_now": False, "times": ["day 8 step"]},
+        "info",
+        "dexamethasone 4.9 mg IV or PO; not at this start, but at: day 8 step",
+    ),
+    "open": ({"applies_now": None}, "info", "whether it is due at this start is open"),
+    "no row": (
+        {"label_row": False, "agent": None, "applies_now": None},
+        "info",
+        "no label row to go by; follow the protocol",
+    ),
+    "no area": ({"dose_mg": None}, "warning", "dexamethasone 5 mg/m² IV or PO"),
+}
+
+
+@pytest.mark.parametrize("name", PREMEDICATION)
+def test_premedication_says_what_is_due_and_whether_it_is_ordered(name: str) -> None:
+    changes, indicator, expected = PREMEDICATION[name]
+    card = card_about("premedication", document(premedication=changes))
+    assert card["indicator"] == indicator
+    assert expected in card["summary"]
+
+
+HOSPITAL = {
+    "this cycle": ({"this_cycle_days": 9}, "first 9 days of this cycle in hospital"),
+    "third cycle": ({"this_cycle_days": 0}, "supervision at each start and restart"),
+    "cycle unknown": ({"this_cycle_days": None}, "in hospital cycle 1 first 3 days, cycle 2 first 2"),
+    "no row": (
+        {"label_row": False, "this_cycle_days": None, "cycle1_days": None, "cycle2_days": None, "otherwise": None},
+        "hospital days follow the protocol",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HOSPITAL)
+def test_monitoring_says_the_hospital_days_of_this_cycle(name: str) -> None:
+    changes, expected = HOSPITAL[name]
+    card = card_about("monitoring", document(hospitalisation=changes))
+    assert card["indicator"] == "info"
+    assert expected in card["summary"]
+    assert "CTCAE grade" in card["detail"]
+
+
+def test_safety_puts_the_patient_first_by_severity_and_the_list_for_all_behind() -> None:
+    items = [
+        safety("counts", "Counts", status="for-all", severity="info", short="counts"),
+        safety("infection", "Infection", says="An infection is on record", confirm=True),
+        safety("hypersensitivity", "Allergy", severity="critical", says="A confirmed allergy is on record"),
+        safety("pregnancy", "Pregnancy", status="unknown", severity="info", says="Pregnancy status is not verified"),
+    ]
+    card = card_about("safety", document(safety=items))
+    assert card["summary"] == "Blinatumomab, safety: a confirmed allergy is on record; 1 more"
+    positions = [
+        card["detail"].index(text) for text in ("Critical, Allergy", "Warning, Infection", "- counts", "Pregnancy")
+    ]
+    assert positions == sorted(positions)
+    assert "an infection is on record (label 5) (to be confirmed by a pharmacist)." in card["detail"]
+
+
+def test_selecting_hears_of_a_contraindication_but_not_of_the_list() -> None:
+    grave = document(hook="order-select", safety=[safety("hypersensitivity", "Allergy", severity="critical")])
+    assert card_about("safety", grave, hook="order-select")["indicator"] == "critical"
+    assert "safety" not in [topic(card) for card in cards_for(document(), hook="order-select")]
+
+
+def test_what_could_not_be_read_is_said_once_however_many_orders() -> None:
+    unreadable = [{"reference": f"Observation/{n}", "why": "no unit"} for n in range(10)]
+    first = document(unreadable=unreadable)
+    cards = [card for card in cards_for(first, document(unreadable=unreadable)) if topic(card) == "record"]
+    assert len(cards) == 1
+    assert "10 entries" in cards[0]["summary"]
+    assert "Observation/7" in cards[0]["detail"]
+    assert "Observation/8" not in cards[0]["detail"]
+    assert "and 2 more" in cards[0]["detail"]
+
+
+def test_an_unreadable_order_is_a_warning() -> None:
+    own = [{"reference": "MedicationRequest/blinatumomab-1", "why": "no dose"}]
+    assert card_about("record", document(unreadable=own))["indicator"] == "warning"

@@ -1,0 +1,146 @@
+"""What the dose cards say: the headline, the arithmetic, the rows that may apply, the table after toxicity."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from cds_service.present import words
+from tests.card_reading import card_about, first_lines
+from tests.document_builders import Json, candidate, document, issue, step
+
+
+def test_the_first_patient_is_told_the_ratio_and_the_arithmetic() -> None:
+    card = card_about("dose", document())
+    assert card["summary"] == (
+        "Blinatumomab 28 mcg/day is 1.89 times the label dose of 14.8 mcg/day (30 kg, BSA 0.99 m²)"
+    )
+    assert "15 mcg/m²/day × 0.99 m² = 14.8 mcg/day" in card["detail"]
+    assert "weight 30 kg (2025-09-28) and height 117 cm (2025-09-28)" in card["detail"]
+    assert "Policy maximum 28 mcg/day: not exceeded (I.A.5.a and section V)" in card["detail"]
+
+
+def _dosed(verdict: str, *issues: Json, ordered: str = "28", label: str | None = "28", **more: Any) -> Json:
+    value = Decimal(label) if label else None
+    steps = [step(Decimal(ordered), value, verdict)]
+    severity = words.worst([item["severity"] for item in issues])
+    base = {"verdict": verdict, "steps": steps, "issues": list(issues), "severity": severity}
+    label_part = {"value": value, "basis": "fixed", "per_m2": None, "bsa_m2": None} if label else None
+    changes = {**base, "label_mcg_per_day": label_part, "above_every_label_row": False, **more}
+    return document(dose=changes)
+
+
+STOP = {
+    "event": "neurotoxicity",
+    "grade": 4,
+    "scale": "ctcae",
+    "action": "discontinue",
+    "says": "Discontinue.",
+    "needs": [],
+}
+HEADLINES: dict[str, tuple[Json, str]] = {
+    "match": (_dosed("matches_label"), "28 mcg/day matches the label row (MRD-positive, cycle 1, days 1-28)"),
+    "just above": (_dosed("above_label", ordered="28.04"), "28.04 mcg/day is above the label dose of 28 mcg/day"),
+    "28.1": (_dosed("above_label", ordered="28.1"), "28.1 mcg/day is above the label dose of 28 mcg/day"),
+    "below": (
+        _dosed("below_label", ordered="9"),
+        "9 mcg/day is below the label dose of 28 mcg/day: restart, toxicity or protocol?",
+    ),
+    "no row": (
+        _dosed("no_label_row", label=None, candidates=[], row_ids=[], track="none"),
+        "28 mcg/day: no label row for this use; policy maximum 28 mcg/day not exceeded",
+    ),
+    "unknown": (_dosed("unknown", label=None), "28 mcg/day: cannot be judged against a label row from this record"),
+    "above every row": (
+        _dosed("unknown", ordered="35", label=None, above_every_label_row=True),
+        "35 mcg/day is above every label row for this patient",
+    ),
+    "unit slip": (
+        _dosed("above_label", issue("unit-slip", "critical", "mg for mcg"), ordered="28000"),
+        "unit slip suspected, 28000 mcg/day ordered; label row 28 mcg/day",
+    ),
+    "vial": (
+        _dosed("above_label", issue("vial-content-as-dose", "critical", "a vial"), ordered="35"),
+        "35 mcg/day: that is the content of a vial, not a dose; label row 28 mcg/day",
+    ),
+    "missing step": (
+        _dosed("above_label", issue("missing-step", "critical", "no step"), label="9"),
+        "step dose missing; ordered 28 mcg/day, label 9 mcg/day",
+    ),
+    "misplaced step": (
+        _dosed("below_label", issue("misplaced-step", "warning", "a step"), ordered="9"),
+        "9 mcg/day: a step dose where the label row has 28 mcg/day",
+    ),
+    "two orders at once": (
+        _dosed("matches_label", issue("duplicate-therapy", "critical", "two orders overlap")),
+        "another order for it overlaps",
+    ),
+    "no dose": (document(dose={"steps": [], "verdict": "unknown"}), "the ordered dose per day cannot be told"),
+    "toxicity": (
+        _dosed("unknown", label=None, toxicity={**STOP, "citation": "label 2.4", "table": []}),
+        "after neurotoxicity, CTCAE grade 4: label table: discontinue",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HEADLINES)
+def test_the_dose_headline_says_what_is_the_matter(name: str) -> None:
+    dosed, expected = HEADLINES[name]
+    assert expected in card_about("dose", dosed)["summary"]
+
+
+def test_a_step_order_that_matches_names_both_doses() -> None:
+    rows = [
+        candidate("step", "relapsed-refractory", "1-7", mcg_per_day=Decimal(9), cap=Decimal(9)),
+        candidate("full", "relapsed-refractory", "8-28"),
+    ]
+    steps = [
+        step(Decimal(9), Decimal(9), "matches_label", days="1-7", row="step"),
+        step(Decimal(28), Decimal(28), "matches_label", days="8-28", row="full"),
+    ]
+    changes = {"candidates": rows, "row_ids": ["step", "full"], "steps": steps, "issues": [], "severity": "info"}
+    changes["above_every_label_row"] = False
+    card = card_about("dose", document(dose={**changes, "verdict": "matches_label"}))
+    assert "9 mcg/day, then 28 mcg/day matches the label row" in card["summary"]
+    assert "days 1-7 and 8-28" in card["summary"]
+
+
+def test_after_toxicity_the_table_and_what_it_needs_are_shown_and_nothing_is_judged() -> None:
+    line = {"event": "crs", "grades": [3], "says": "Interrupt until resolved.", "citation": "label 2.4"}
+    toxicity = {
+        "event": "crs",
+        "grade": 3,
+        "scale": None,
+        "action": "unknown",
+        "says": None,
+        "citation": None,
+        "needs": ["the scale of the grade"],
+        "table": [line],
+    }
+    card = card_about("dose", _dosed("unknown", label=None, toxicity=toxicity))
+    assert "scale not said, grade 3" in card["summary"]
+    assert "The table still needs: the scale of the grade." in card["detail"]
+    assert "- CRS, grade 3: Interrupt until resolved (label 2.4)." in card["detail"]
+    assert "How the label dose comes about" not in card["detail"]
+
+
+def test_the_rows_that_may_apply_are_all_shown_while_none_is_chosen() -> None:
+    rows = [candidate("a", "mrd", "1-28"), candidate("b", "relapsed-refractory", "1-7", mcg_per_day=Decimal(9))]
+    card = card_about("dose", _dosed("unknown", label=None, candidates=rows, row_ids=[]))
+    assert "- MRD-positive, cycle 1, days 1-28: 28 mcg/day" in card["detail"]
+    assert "- relapsed or refractory, cycle 1, days 1-7: 9 mcg/day" in card["detail"]
+
+
+def test_after_a_stepped_restart_the_scheduled_arithmetic_is_named_as_such() -> None:
+    toxicity = {**STOP, "event": "crs", "grade": 3, "action": "restart-stepped", "citation": "label 2.4", "table": []}
+    adjusted = Decimal("4.937101")
+    steps = [step(Decimal(28), adjusted, "above_label")]
+    card = card_about(
+        "dose", document(dose={"toxicity": toxicity, "toxicity_adjusted_mcg_per_day": adjusted, "steps": steps})
+    )
+    assert "label 4.9 mcg/day" in first_lines(card)
+    assert "restart after toxicity" in first_lines(card)
+    assert "How the scheduled dose, which holds again after the step, comes about: 15 mcg/m²/day" in card["detail"]
+    assert "Dose after toxicity by the table: 4.9 mcg/day." in card["detail"]
