@@ -67,8 +67,9 @@ def serve(host: str, port: int, open_to_all: bool) -> None:
 
 
 @main.command()
-@click.option("--patient", default=None, help="Play this patient only (names: see fhir_fixtures/README.md).")
-def demo(patient: str | None) -> None:
+@click.option("--patient", default=None, help="Play this patient only.")
+@click.option("--whole", is_flag=True, help="Print every card whole, not only those that a scene is about.")
+def demo(patient: str | None, whole: bool) -> None:
     """Play an EHR: synthetic patients, real hook calls over HTTP, their cards in the terminal.
 
     Starts the service and a small FHIR server on free local ports, fills the prefetch templates from it, sends
@@ -79,7 +80,7 @@ def demo(patient: str | None) -> None:
     if patient not in (None, *(scene.patient for scene in SCENES)):
         names = "\n  ".join(dict.fromkeys(scene.patient for scene in SCENES))
         raise click.BadParameter(f"no such patient in the demo; there are:\n  {names}", param_hint="--patient")
-    demonstrate(_settings(), console(), only=patient)
+    demonstrate(_settings(), console(), only=patient, whole=whole)
 
 
 @main.command()

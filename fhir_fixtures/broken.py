@@ -1,4 +1,7 @@
-"""Entries of a search answer that nobody can read: one defect each, older than the good ones. Hook calls carry them, patient Bundles do not."""
+"""Entries of a search answer that nobody can read: one defect each, older than the good ones.
+
+Hook calls carry them, patient Bundles do not.
+"""
 
 from __future__ import annotations
 
@@ -33,9 +36,14 @@ def _condition_without_code(recipe: Recipe) -> Json:
     return {"resourceType": "Condition", "id": "unreadable-condition", "subject": subject, "code": ["B-ALL"]}
 
 
+def _no_resource_type(recipe: Recipe) -> Json:
+    return {key: value for key, value in _observation(recipe, "kind").items() if key != "resourceType"}
+
+
 _BROKEN: Final[dict[str, tuple[str, Callable[[Recipe], Any]]]] = {
     "weight-in-words": ("vitals", _weight_in_words),
     "code-is-text": ("laboratory", _code_is_text),
+    "no-resource-type": ("laboratory", _no_resource_type),
     "condition-code-is-a-list": ("conditions", _condition_without_code),
 }
 
@@ -45,10 +53,4 @@ def broken_entries(recipe: Recipe) -> Iterator[tuple[str, Json]]:
     for name in recipe.unreadable:
         key, make = _BROKEN[name]
         resource = make(recipe)
-        yield (
-            key,
-            {
-                "fullUrl": f"https://ehr.example.org/fhir/{resource['resourceType']}/{resource['id']}",
-                "resource": resource,
-            },
-        )
+        yield key, {"fullUrl": f"https://ehr.example.org/fhir/{key}/{resource['id']}", "resource": resource}

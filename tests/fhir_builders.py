@@ -115,7 +115,7 @@ def rate(value: str, unit: str = "ug/d") -> Resource:
     return {"doseAndRate": [{"rateQuantity": quantity(value, unit)}]}
 
 
-def order(*dosages: Resource, id: str = "o1", drug: Resource | None = None, **more: Any) -> Resource:  # noqa: A002
+def order(*dosages: Resource, id: str = "o1", drug: Resource | None = None, **more: Any) -> Resource:
     """A draft order for blinatumomab (RxNorm ingredient) of 2025-10-01."""
     medication = {"medicationCodeableConcept": drug or concept(RXNORM, "1597258")}
     if "medicationReference" in more:
@@ -130,7 +130,7 @@ def medication_request(drug: Resource, status: str = "active", **more: Any) -> R
     return order(id=f"mr{next(_NUMBERS)}", drug=drug, **{"status": status, **more})
 
 
-def answers(id: str = "qr1", *, authored: str = "2025-10-01", status: str = "completed", **given: Any) -> Resource:  # noqa: A002
+def answers(id: str = "qr1", *, authored: str = "2025-10-01", status: str = "completed", **given: Any) -> Resource:
     """A QuestionnaireResponse to the order questions; names with `_` for `-`."""
     items = [{"linkId": name.replace("_", "-"), "answer": [_answer(value)]} for name, value in given.items()]
     head = {"resourceType": "QuestionnaireResponse", "id": id, "status": status, "subject": SUBJECT}

@@ -12,16 +12,17 @@ from jsonschema import Draft202012Validator
 
 from cards import Templates, load_templates
 from cards.never import forbidden
-from cds_service.present.gallery import gallery_folder, pages, refresh
+from cds_service.present.gallery import gallery_folder, outdated, pages, refresh
 
 CARDS = Path(str(files("cards")))
 GALLERY = CARDS / "gallery"
 CRITICAL = {
-    "dose--adult-relapsed-flat-28": "a missing step",
-    "dose--child-mrd-flat-28": "above every row for her weight",
-    "dose--restart-after-neurotoxicity-4": "a stop rule",
-    "safety--allergy-at-signing": "the contraindication",
-    "safety-outlook--allergy-early": "the contraindication",
+    "dose--child-30kg-flat-28-mcg-mrd-positive": "above every row for her weight",
+    "dose--dose-28-mg-unit-slip": "a thousand times the row",
+    "dose--dose-rr-missing-step-adult": "a missing step",
+    "dose--toxicity-neurotoxicity-8-days-to-resolve-discontinue": "a stop rule",
+    "safety--safety-allergy-to-blinatumomab": "the contraindication",
+    "safety-outlook--early--safety-allergy-to-blinatumomab": "the contraindication",
 }
 
 
@@ -85,7 +86,9 @@ def test_refresh_writes_what_differs_and_removes_what_is_gone(templates: Templat
         (tmp_path / file.relative_to(GALLERY)).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
     (tmp_path / "dose--gone.md").write_text("old", encoding="utf-8")
 
+    before = outdated(templates, tmp_path)
     first = refresh(templates, tmp_path)
+    assert before == first
     assert "dose--gone.md" in first
     assert not (tmp_path / "dose--gone.md").exists()
-    assert refresh(templates, tmp_path) == ()
+    assert outdated(templates, tmp_path) == refresh(templates, tmp_path) == ()

@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 import threading
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.request import Request, urlopen
 
 from rich.console import Console
-from rich.markup import escape
 from rich.rule import Rule
+from rich.text import Text
 
 from cds_service.app import create_app, make_server, warm_up
-from cds_service.commands.rendering import print_cards
+from cds_service.commands.rendering import print_cards, print_summaries
 from cds_service.parts import load_parts
 from cds_service.settings import Settings
 from cds_service.web.json_body import dump_json, parse_json
@@ -29,44 +29,96 @@ _SECONDS = 20
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One call of the demonstration: which hook, which patient, and what to look for."""
+    """One call of the demonstration: which hook, which patient, what to look for, and the cards shown whole."""
 
     hook: str
     patient: str
     look_for: str
+    whole: tuple[str, ...] = ()
+    """Topics of the cards to print whole; none: every card. The others are printed by their summary."""
 
 
 SCENES = (
     Scene(
         "order-sign",
         "child-30kg-flat-28-mcg-mrd-positive",
-        "A girl of 30 kg, ordered a flat 28 mcg/day. The policy's own maximum is met; her body surface allows 14.8.",
+        "A girl of 9 years, 30 kg and 117 cm, MRD-positive, is ordered a flat 28 mcg/day. Every criterion of the payer is "
+        "met, and so is its maximum of 28 mcg/day; only the footnote goes to review. Her body surface allows 14.8.",
+    ),
+    Scene(
+        "order-select",
+        "record-order-select-without-dose",
+        "The drug has just been picked and no dose is entered yet: an early look, and no complaint about the dose.",
+    ),
+    Scene(
+        "order-sign",
+        "dose-rr-missing-step-adult",
+        "Relapsed disease, cycle 1, day 1, ordered 28 mcg/day from the start: the first seven days have to be at 9.",
+        ("dose", "premedication"),
+    ),
+    Scene(
+        "order-sign",
+        "coverage-b-ii-adult-ph-mrd-negative-contested",
+        "Ph-positive, MRD-negative, single agent in consolidation: the text of the policy can be read in two ways.",
+        ("coverage",),
+    ),
+    Scene(
+        "order-sign",
+        "safety-preserved-bag-infant-of-5-kg",
+        "An infant of 5 kg and a 72-hour bag: that bag is prepared with benzyl alcohol.",
+        ("safety",),
+    ),
+    Scene(
+        "order-sign",
+        "toxicity-crs-grade-3-restarted-at-full-dose",
+        "Restart after CRS grade 3, at the full dose: the label restarts at the step dose for seven days.",
+        ("dose",),
+    ),
+    Scene(
+        "order-sign",
+        "record-with-unreadable-entries",
+        "Some entries of this record cannot be read: the rest is used, and a card says what was not.",
+        ("record",),
     ),
 )
 
 
-def demonstrate(settings: Settings, out: Console, *, only: str | None = None) -> None:
-    """Start both servers, play every scene (or those of one patient) and print the answers."""
+def demonstrate(settings: Settings, out: Console, *, only: str | None = None, whole: bool = False) -> None:
+    """Start both servers, play every scene (or those of one patient) and print the answers.
+
+    `whole` prints every card whole; otherwise each scene shows the cards it is about, the others by their summary.
+    """
     with _service(settings) as base, FixtureServer() as fhir:
         out.print(f"The service answers at [bold]{base}/cds-services[/bold], the synthetic charts at {fhir.base_url}\n")
         templates = {entry["hook"]: entry for entry in _get(f"{base}/cds-services")["services"]}
         for scene in SCENES:
             if only in (None, scene.patient):
-                _play(scene, templates[scene.hook], base, fhir.base_url, out=out)
+                answer = _call(scene, templates[scene.hook], base, fhir.base_url)
+                _show(scene, answer["cards"], out, whole=whole)
 
 
-def _play(scene: Scene, service: Mapping[str, Any], base: str, fhir: str, *, out: Console) -> None:
-    out.print(Rule(f"[bold]{scene.hook}[/bold]  {scene.patient}", align="left"))
-    out.print(f"{escape(scene.look_for)}\n", style="italic")
+def _call(scene: Scene, service: Mapping[str, Any], base: str, fhir: str) -> Any:
+    """One hook call as an EHR makes it: its own draft, our templates filled from its FHIR server."""
     call = hook_calls()[f"{scene.hook}--{scene.patient}"]
-    call = {
-        **call,
-        "hookInstance": str(uuid.uuid4()),
-        "prefetch": _prefetch(service["prefetch"], call["context"], fhir),
-    }
-    call.pop("fhirServer", None)
-    answer = _post(f"{base}/cds-services/{service['id']}", call)
-    print_cards(answer["cards"], out)
+    call = {**call, "hookInstance": str(uuid.uuid4()), "prefetch": _prefetch(service["prefetch"], call["context"], fhir)}
+    return _post(f"{base}/cds-services/{service['id']}", call)
+
+
+def _show(scene: Scene, cards: Sequence[Mapping[str, Any]], out: Console, *, whole: bool) -> None:
+    out.print(Rule(f"[bold]{scene.hook}[/bold]  {scene.patient}", align="left"))
+    out.print(Text(scene.look_for, style="italic"), "")
+    shown = [card for card in cards if whole or not scene.whole or _topic(card) in scene.whole]
+    print_cards(shown, out)
+    rest = [card for card in cards if card not in shown]
+    if rest:
+        out.print("Also answered (whole with --whole):")
+        print_summaries(rest, out)
+        out.print()
+
+
+def _topic(card: Mapping[str, Any]) -> str:
+    """Which of our cards this is, by the words of its topic."""
+    return str(card["source"]["topic"]["display"]).split()[0].lower()
 
 
 def _prefetch(templates: Mapping[str, str], context: Mapping[str, Any], fhir: str) -> dict[str, Any]:

@@ -24,6 +24,13 @@ def print_cards(cards: Sequence[Mapping[str, Any]], out: Console) -> None:
         out.print()
 
 
+def print_summaries(cards: Sequence[Mapping[str, Any]], out: Console) -> None:
+    """One line for each card."""
+    for card in cards:
+        mark = (f" {card['indicator'].upper()} ", COLOURS[card["indicator"]])
+        out.print(Text.assemble("  ", mark, " ", card["summary"]))
+
+
 def _panel(card: Mapping[str, Any]) -> Panel:
     indicator = card["indicator"]
     heading = Text.assemble((f" {indicator.upper()} ", COLOURS[indicator]), " ", (card["summary"], "bold"))

@@ -38,4 +38,4 @@ def agreed(told: Iterable[Told[T]], *, topic: str = "the sources") -> Fact[T]:
 
 def only_evidence(told: Iterable[Told[T]], problem: str) -> tuple[Told[T], ...]:
     """The same sources, shown but not used."""
-    return tuple(Told[T](None, source.evidence, source.problem or problem) for source in told)
+    return tuple(Told(None, source.evidence, source.problem or problem) for source in told)

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 
-from cds_service.dates import PartialDate
 from cds_service.facts.model import Evidence, Fact
 from cds_service.facts.record import Record
 from cds_service.fhir import reader
@@ -45,7 +44,7 @@ def _known_names(record: Record, payers: Mapping[str, tuple[str, ...]]) -> dict[
 
 def _active(coverage: Json, as_of: date) -> bool:
     period = reader.first(coverage, "period")
-    start, end = (PartialDate.parse(reader.text(period, member)) for member in ("start", "end"))
+    start, end = (reader.partial(reader.text(period, member)) for member in ("start", "end"))
     begun = start is None or start.earliest <= as_of
     return coverage.get("status") == "active" and begun and (end is None or end.latest >= as_of)
 

@@ -162,7 +162,7 @@ def read_diagnosis_date(record: Record, answers: Answers) -> Fact[PartialDate]:
     answered: Fact[Any] = answers.fact("diagnosis-date")
     onsets: list[tuple[PartialDate, Evidence]] = []
     for condition in record.conditions:
-        onset = PartialDate.parse(condition.onset)
+        onset = reader.partial(condition.onset)
         leukemia = condition.concepts.intersection(_LEUKEMIA) and "disease-status.relapse" not in condition.concepts
         if onset and leukemia and not condition.doubtful:
             onsets.append((onset, condition.evidence("Onset of the leukaemia", str(onset))))

@@ -11,7 +11,6 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from cds_service import units
-from cds_service.dates import PartialDate
 from cds_service.facts import answers as results
 from cds_service.facts.agreement import Told, agreed
 from cds_service.facts.model import Fact, LabResult
@@ -50,8 +49,10 @@ def _has_value(observed: Observed) -> bool:
 
 def _lab(record: Record, name: str, observed: Observed, start: date) -> LabResult:
     quantity = reader.quantity(observed.resource.get("valueQuantity"))
-    said = results.qualitative(observed.resource, record.value_sets)
-    words = said or record.chart.quote(reader.text(observed.resource, "valueString"), 60)
+    words = None
+    if quantity is None:
+        said = results.qualitative(observed.resource, record.value_sets)
+        words = said or record.chart.quote(reader.text(observed.resource, "valueString"), 60)
     unit = (quantity.unit or quantity.code) if quantity else None
     shown = str(quantity)[:40] if quantity else words
     return LabResult(
@@ -80,7 +81,7 @@ def _upper_limit(resource: Json, unit: str | None) -> Decimal | None:
 
 
 def _too_old(written: str | None, start: date, days: int) -> bool:
-    taken = PartialDate.parse(written)
+    taken = reader.partial(written)
     return taken is None or (start - taken.earliest).days > days
 
 

@@ -131,7 +131,7 @@ def _judge(newest: Sequence[Observed], kind: Kind, start: date) -> Fact[Measurem
 def _aged(fact: Fact[Measurement], observed: Observed, kind: Kind, start: date) -> Fact[Measurement]:
     if kind.stale_days is None:
         return fact
-    when = PartialDate.parse(observed.written)
+    when = reader.partial(observed.written)
     if when is None:
         return replace(fact, stale=True, problem=f"the {kind.name.lower()} is not dated")
     age = days_between(when.earliest, start)

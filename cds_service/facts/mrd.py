@@ -42,7 +42,7 @@ class _Candidate:
 
     @property
     def day(self) -> PartialDate | None:
-        return PartialDate.parse(self.written)
+        return reader.partial(self.written)
 
     @property
     def age(self) -> tuple[date, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -91,7 +90,7 @@ def _detected(level: _Level) -> bool | None:
 
 def _level(resource: Json, unit_if_none: str | None) -> _Level | None:
     ratio = resource.get("valueRatio")
-    if isinstance(ratio, Mapping):
+    if isinstance(ratio, dict):
         return _of_ratio(ratio)
     quantity = reader.quantity(resource.get("valueQuantity"))
     integer = reader.number(resource.get("valueInteger"))

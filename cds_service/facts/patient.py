@@ -14,7 +14,7 @@ def read_birth_date(record: Record) -> Fact[PartialDate]:
     """Patient.birthDate, as precise as it is written; refused when it lies after today."""
     for entry in record.chart.of("Patient"):
         written = reader.text(entry.resource, "birthDate")
-        born = PartialDate.parse(written)
+        born = reader.partial(written)
         evidence = (Evidence(entry.reference, "Birth date", str(born) if born else None),)
         if born is None:
             return Fact(None, evidence if written else (), "no readable birth date on file")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from cds_service.dates import PartialDate
 from cds_service.facts.model import Evidence, Fact
 from cds_service.facts.record import Record
 from cds_service.fhir import codes, reader
@@ -52,7 +51,7 @@ def _roles(record: Record, written: str, entry: Entry | None) -> tuple[Entry, ..
 
 def _current(record: Record, role: Json) -> bool:
     """Not set inactive, and its period has not ended."""
-    ended = PartialDate.parse(reader.text(reader.first(role, "period"), "end"))
+    ended = reader.partial(reader.text(reader.first(role, "period"), "end"))
     return role.get("active") is not False and (ended is None or ended.latest >= record.today)
 
 

@@ -72,7 +72,7 @@ def read_problems(record: Record, medications: tuple[Given, ...], cycle_start: d
 
 
 def _of_condition(record: Record, condition: Diagnosed, cycle_start: date | None) -> Iterator[Problem]:
-    onset = PartialDate.parse(condition.onset or condition.recorded)
+    onset = reader.partial(condition.onset or condition.recorded)
     words = _words(record, condition)
     clinical = condition.clinical
     over = condition.past or clinical == "remission" or any(key.startswith("abatement") for key in condition.resource)
@@ -102,7 +102,7 @@ def _of_event(record: Record, entry: Entry, cycle_start: date | None) -> Iterato
     concept = resource.get("event")
     said = reader.words(concept).lower()
     written = reader.when(resource, "date", "detected", "recordedDate")
-    onset = PartialDate.parse(written)
+    onset = reader.partial(written)
     outcome = resource.get("outcome")
     active = False if reader.has_code(outcome, *_OVER) else True if reader.has_code(outcome, "ongoing") else None
     words = f"{said}; {reader.words(resource.get('severity')).lower()}"
@@ -121,7 +121,7 @@ def _of_procedure(record: Record, entry: Entry) -> Iterator[Problem]:
     if reader.text(entry.resource, "status") == "completed" and pattern.search(said):
         written = reader.when(entry.resource, "performedDateTime", "performedPeriod")
         evidence = Evidence(entry.reference, "Procedure", record.chart.quote(said, 80), printed(written))
-        yield Problem("cranial-radiation", False, PartialDate.parse(written), None, None, None, evidence)
+        yield Problem("cranial-radiation", False, reader.partial(written), None, None, None, evidence)
 
 
 def _kinds(
@@ -180,7 +180,7 @@ def _permanent_stops(record: Record, medications: tuple[Given, ...]) -> Iterator
             evidence = given.evidence(
                 "Blinatumomab stopped for good", record.chart.quote("; ".join(filter(None, said)), 120)
             )
-            yield Problem("permanent-stop", True, PartialDate.parse(given.written), None, None, None, evidence)
+            yield Problem("permanent-stop", True, reader.partial(given.written), None, None, None, evidence)
     for entry in record.chart.of("Flag"):
         said_flag = reader.words(entry.resource.get("code")).lower()
         if "blina" in said_flag and _PERMANENT.search(said_flag) and entry.resource.get("status") != "inactive":

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from cds_service.dates import PartialDate
 from cds_service.facts.agreement import Told, agreed, only_evidence
 from cds_service.facts.model import Evidence, Fact
 from cds_service.facts.question_list import QUESTIONS, Question
@@ -159,7 +158,7 @@ def _value(question: Question, answer: Json, code_system: str) -> tuple[Any, str
         return (value, None) if isinstance(value, bool) else (None, odd)
     if question.kind == "date":
         written = reader.when(answer, "valueDate", "valueDateTime")
-        return (PartialDate.parse(written), None) if written else (None, odd)
+        return (reader.partial(written), None) if written else (None, odd)
     if question.kind == "string":
         value = reader.text(answer, "valueString")
         return (value, None) if value else (None, odd)

@@ -6,9 +6,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 
-from cds_service.dates import PartialDate
 from cds_service.facts.model import Evidence
 from cds_service.fhir import codes, reader
 from cds_service.fhir.chart import Chart
@@ -117,6 +116,8 @@ class Record:
 
     def components(self, observed: Observed) -> tuple[Observed, ...]:
         """The components of an Observation, each with its own code and the date of the whole."""
+        if "component" not in observed.resource:
+            return ()
         parts = reader.objects(observed.resource, "component")
         return tuple(self._observed(part, observed.reference, observed) for part in parts)
 
@@ -148,15 +149,17 @@ class Record:
         )
 
 
+@lru_cache(maxsize=4096)
 def printed(written: str | None) -> str | None:
     """A date fit to show: as precise as written, without the time of day."""
-    found = PartialDate.parse(written)
+    found = reader.partial(written)
     return str(found) if found else None
 
 
+@lru_cache(maxsize=4096)
 def newness(written: str | None) -> tuple[date, str]:
     """A sort key: the later, the newer; undated first. Time of day counts where it is stated."""
-    found = PartialDate.parse(written)
+    found = reader.partial(written)
     moment = reader.moment(written)
     if found is None:
         return date.min, ""

@@ -7,7 +7,7 @@ Reads each prefetch value by what it holds, whatever its key; keeps per key whet
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -97,8 +97,8 @@ class _Reading:
 
     def take(self, resource: object, place: str, *, url: object = None, draft: int | None = None) -> None:
         """Keep one resource, or note why not."""
-        kind = resource.get("resourceType") if isinstance(resource, Mapping) else None
-        if not isinstance(resource, Mapping) or not resource:
+        kind = resource.get("resourceType") if isinstance(resource, dict) else None
+        if not isinstance(resource, dict) or not resource:
             self.unread.append(Unread(place, "is not a resource"))
         elif not isinstance(kind, str) or not _TYPE.fullmatch(kind):
             self.unread.append(Unread(place, "does not say which resource type it is"))
@@ -139,7 +139,7 @@ def _read_value(reading: _Reading, key: str, value: object) -> bool:
     if value is None:
         return True
     place = f"prefetch.{key}" if _known_key(key) else "prefetch"
-    if not isinstance(value, Mapping) or not value:
+    if not isinstance(value, dict) or not value:
         reading.unread.append(Unread(place, "is neither a resource nor a Bundle"))
         return False
     if value.get("resourceType") != "Bundle":
@@ -157,14 +157,14 @@ def _read_bundle(reading: _Reading, bundle: Json, place: str, depth: int) -> boo
     entries = bundle.get("entry")
     for index, entry in enumerate(entries if isinstance(entries, list) else [entries] if entries else []):
         here = f"{place}.entry[{index}]"
-        resource = entry.get("resource") if isinstance(entry, Mapping) else None
-        kind = resource.get("resourceType") if isinstance(resource, Mapping) else None
-        if kind == "OperationOutcome" and isinstance(resource, Mapping):
+        resource = entry.get("resource") if isinstance(entry, dict) else None
+        kind = resource.get("resourceType") if isinstance(resource, dict) else None
+        if kind == "OperationOutcome" and isinstance(resource, dict):
             complete = _outcome_is_harmless(reading, resource, here) and complete
-        elif kind == "Bundle" and isinstance(resource, Mapping) and depth < _DEEPEST_BUNDLE:
+        elif kind == "Bundle" and isinstance(resource, dict) and depth < _DEEPEST_BUNDLE:
             complete = _read_bundle(reading, resource, here, depth + 1) and complete
         else:
-            reading.take(resource, here, url=entry.get("fullUrl") if isinstance(entry, Mapping) else None)
+            reading.take(resource, here, url=entry.get("fullUrl") if isinstance(entry, dict) else None)
     return complete
 
 
@@ -200,29 +200,29 @@ def _not_ours(entry: Entry, patient: str, ours: Mapping[str | None, bool]) -> st
     """Why an entry is left out: it names another patient, or one that cannot be told."""
     if entry.type == "Patient":
         return "is another patient" if text(entry.resource, "id") not in (patient, None) else None
-    for written in _patients(entry.resource):
-        named = local(written) or ""
-        if named.startswith("#"):
-            continue
-        if named.startswith("urn:"):
-            if not ours.get(named, False):
-                return "is about another patient" if named in ours else "does not tell whose it is"
-        elif named not in (f"Patient/{patient}", patient):
-            return "is about another patient"
+    for member in _PATIENT_MEMBERS:
+        for item in objects(entry.resource, member):
+            why = _another(text(item, "reference"), patient, ours)
+            if why:
+                return why
     return None
 
 
-def _patients(resource: Json) -> Iterator[str]:
-    for member in _PATIENT_MEMBERS:
-        for item in objects(resource, member):
-            if written := text(item, "reference"):
-                yield written
+def _another(written: str | None, patient: str, ours: Mapping[str | None, bool]) -> str | None:
+    if written is None or written == f"Patient/{patient}" or written.startswith("#"):
+        return None
+    if written.startswith("urn:"):
+        if ours.get(written, False):
+            return None
+        return "is about another patient" if written in ours else "does not tell whose it is"
+    return None if local(written) in (f"Patient/{patient}", patient) else "is about another patient"
 
 
 def _in_error(resource: Json) -> bool:
-    return resource.get("status") == "entered-in-error" or has_code(
-        resource.get("verificationStatus"), "entered-in-error"
-    )
+    if resource.get("status") == "entered-in-error":
+        return True
+    verification = resource.get("verificationStatus")
+    return verification is not None and has_code(verification, "entered-in-error")
 
 
 def _index(entries: Iterable[Entry]) -> tuple[dict[str, tuple[Entry, ...]], dict[str, Entry]]:

@@ -20,17 +20,16 @@ CVX = "http://hl7.org/fhir/sid/cvx"
 
 def matches(concept: object, value_sets: ValueSets) -> tuple[tuple[str, Code], ...]:
     """Every (concept name, code) that any coding of a CodeableConcept stands for."""
-    return tuple(
-        found
-        for system, code, _ in codings(concept)
-        if system and code
-        for found in value_sets.concepts(system, normal(value_sets.canonical(system), code))
-    )
+    found: tuple[tuple[str, Code], ...] = ()
+    for system, code, _ in codings(concept):
+        if system and code:
+            found += value_sets.concepts(system, normal(value_sets.canonical(system), code))
+    return found
 
 
 def names(concept: object, value_sets: ValueSets) -> frozenset[str]:
     """The names of the concepts that any coding of a CodeableConcept belongs to."""
-    return frozenset(name for name, _ in matches(concept, value_sets))
+    return frozenset([name for name, _ in matches(concept, value_sets)]) if concept else _NOTHING
 
 
 def normal(system: str, code: str) -> str:
@@ -71,6 +70,7 @@ def _cvx(code: str) -> str:
     return code.strip().zfill(2)
 
 
+_NOTHING: frozenset[str] = frozenset()
 _SPELLINGS: Mapping[str, Callable[[str], str]] = {
     ICD_10_CM: _icd_10_cm,
     ICD_O_3: _icd_o_3,

@@ -36,7 +36,7 @@ def mended_order(order: Json) -> tuple[dict[str, Any], tuple[str, ...]]:
 
 def _lists_where_due(order: dict[str, Any]) -> bool:
     """A single object stands where a list is due (seen: category and reasonCode of the public sandbox)."""
-    single = [name for name in _ORDER_LISTS if isinstance(order.get(name), Mapping)]
+    single = [name for name in _ORDER_LISTS if isinstance(order.get(name), dict)]
     order.update({name: [order[name]] for name in single})
     return bool(single)
 
@@ -46,7 +46,7 @@ def _dose_lists(order: dict[str, Any]) -> bool:
     dosages = order.get("dosageInstruction")
     if not isinstance(dosages, list):
         return False
-    repaired = [_dose_list(dosage) if isinstance(dosage, Mapping) else dosage for dosage in dosages]
+    repaired = [_dose_list(dosage) if isinstance(dosage, dict) else dosage for dosage in dosages]
     changed = any(new is not old for new, old in zip(repaired, dosages, strict=True))
     order["dosageInstruction"] = repaired
     return changed
@@ -54,7 +54,7 @@ def _dose_lists(order: dict[str, Any]) -> bool:
 
 def _dose_list(dosage: Json) -> Json:
     rate = dosage.get("doseAndRate")
-    return {**dosage, "doseAndRate": [rate]} if isinstance(rate, Mapping) else dosage
+    return {**dosage, "doseAndRate": [rate]} if isinstance(rate, dict) else dosage
 
 
 def _intent(order: dict[str, Any]) -> bool:

@@ -6,10 +6,11 @@ Knows the data types of FHIR R4 (Coding, Quantity, Reference …) and nothing cl
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
 from cds_service.dates import PartialDate
@@ -49,20 +50,29 @@ def items(value: object) -> tuple[Any, ...]:
 
 def objects(parent: object, name: str) -> tuple[Json, ...]:
     """The JSON objects under a member, whether it holds a list or a single object."""
-    value = parent.get(name) if isinstance(parent, Mapping) else None
-    return tuple(item for item in items(value) if isinstance(item, Mapping))
+    value = parent.get(name) if isinstance(parent, dict) else None
+    if isinstance(value, list):
+        return tuple([item for item in value[:_SOME] if isinstance(item, dict)])
+    return (value,) if isinstance(value, dict) else ()
 
 
 def first(parent: object, name: str) -> Json:
     """The first JSON object under a member; an empty one when there is none."""
-    found = objects(parent, name)
-    return found[0] if found else EMPTY
+    value = parent.get(name) if isinstance(parent, dict) else None
+    if isinstance(value, list):
+        return next((item for item in value[:_SOME] if isinstance(item, dict)), EMPTY)
+    return value if isinstance(value, dict) else EMPTY
 
 
 def text(parent: object, name: str) -> str | None:
     """A non-blank string member, trimmed."""
-    value = parent.get(name) if isinstance(parent, Mapping) else None
-    return (value.strip() or None) if isinstance(value, str) else None
+    return _word(parent.get(name)) if isinstance(parent, dict) else None
+
+
+@lru_cache(maxsize=4096)
+def partial(written: str | None) -> PartialDate | None:
+    """A FHIR date as precise as it is written; None when it is none."""
+    return PartialDate.parse(written)
 
 
 def number(value: object) -> Decimal | None:
@@ -78,7 +88,7 @@ def number(value: object) -> Decimal | None:
 
 def quantity(value: object) -> Quantity | None:
     """A Quantity with a number; None without one."""
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return None
     amount = number(value.get("value"))
     if amount is None:
@@ -86,20 +96,32 @@ def quantity(value: object) -> Quantity | None:
     return Quantity(amount, text(value, "unit"), text(value, "code"), text(value, "comparator"))
 
 
-def codings(concept: object) -> Iterator[tuple[str | None, str | None, str | None]]:
+def codings(concept: object) -> tuple[tuple[str | None, str | None, str | None], ...]:
     """(system, code, display) of every coding of a CodeableConcept, or of a bare Coding."""
-    if not isinstance(concept, Mapping):
-        return
-    for coding in objects(concept, "coding") or ((concept,) if "code" in concept else ()):
-        yield text(coding, "system"), text(coding, "code"), text(coding, "display")
+    if not isinstance(concept, dict):
+        return ()
+    found = concept.get("coding")
+    if not isinstance(found, list):
+        found = [found] if isinstance(found, dict) else [concept] if "code" in concept else []
+    return tuple(
+        [
+            (_word(coding.get("system")), _word(coding.get("code")), _word(coding.get("display")))
+            for coding in found[:_SOME]
+            if isinstance(coding, dict)
+        ]
+    )
+
+
+def _word(value: object) -> str | None:
+    return (value.strip() or None) if isinstance(value, str) else None
 
 
 def words(concept: object) -> str:
     """Everything a CodeableConcept says in words: its text, then its displays; '' when it says nothing."""
-    if not isinstance(concept, Mapping):
+    if not isinstance(concept, dict):
         return ""
-    said = (text(concept, "text"), *(display for _, _, display in codings(concept)))
-    return "; ".join(dict.fromkeys(word for word in said if word))
+    said = [_word(concept.get("text")), *[display for _, _, display in codings(concept)]]
+    return "; ".join(dict.fromkeys([word for word in said if word]))
 
 
 def has_code(concept: object, *codes: str) -> bool:
@@ -130,17 +152,17 @@ def local(written: str | None) -> str | None:
 def when(resource: object, *names: str) -> str | None:
     """The first of these members that holds a date: a dateTime, or the end (else start) of a Period."""
     for name in names:
-        value = resource.get(name) if isinstance(resource, Mapping) else None
-        if isinstance(value, Mapping):
+        value = resource.get(name) if isinstance(resource, dict) else None
+        if isinstance(value, dict):
             value = value.get("end") or value.get("start")
-        if isinstance(value, str) and PartialDate.parse(value):
+        if isinstance(value, str) and partial(value):
             return value.strip()
     return None
 
 
 def day(written: str | None) -> date | None:
     """The day of a date or dateTime that is known to the day."""
-    found = PartialDate.parse(written)
+    found = partial(written)
     return found.exact if found else None
 
 

@@ -49,6 +49,7 @@ def _item(item: Document) -> dict[str, object]:
         "title": words.shortened(words.bare(item.get("title")) or item["code"], 70),
         "short": words.shortened(words.bare(item.get("short")) or item["code"], 50),
         "severity": item.get("severity") or "info",
+        "headline": words.inside(words.shortened(item["says"].split(". ")[0], 100)),
         "says": words.inside(item["says"]),
         "evidence": words.evidence(item["evidence"]) if item.get("evidence") else None,
         "citation": words.cited(item.get("citation")),

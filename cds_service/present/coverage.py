@@ -13,6 +13,7 @@ from cds_service.present.words import Document
 
 DAYS_PER_MONTH = 30
 MISSING_LIMIT = 8
+_OTHER_SECTION = {"I": "II.", "II": "I."}
 
 
 def coverage_values(document: Document, policy: Document) -> dict[str, object]:
@@ -38,7 +39,9 @@ def coverage_values(document: Document, policy: Document) -> dict[str, object]:
         "route_says": words.inside(policy.get("route_says")),
         "notes": [words.sentence(note) for note in policy.get("notes") or ()],
         "not_judged": [
-            {"id": item["id"], "says": words.sentence(item["says"])} for item in policy.get("not_computed") or ()
+            {"id": item["id"], "says": words.sentence(item["says"])}
+            for item in policy.get("not_computed") or ()
+            if not (policy.get("section") and item["id"].startswith(_OTHER_SECTION.get(policy["section"], "-")))
         ],
         "age_note": words.sentence(document["patient"].get("age_group_note")),
         "assumed_initial": "request-type-assumed" in (document.get("flags") or ()),

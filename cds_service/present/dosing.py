@@ -133,12 +133,15 @@ def _row(dose: Document, lead: Document | None) -> str:
         return "restart after toxicity"
     found = rows_in_use(dose)
     if dose["verdict"] != "matches_label" and lead is not None:
-        found = [item for item in found if item["row"] == lead.get("row")] or found
+        found = [item for item in found if item["row"] == lead.get("row")]
     if not found:
         return words.TRACK.get(dose.get("track") or "", "use not known")
     first = found[0]
-    days = words.listed(dict.fromkeys(str(item["days"]) for item in found))
-    return f"{words.TRACK.get(first['track'], first['track'])}, cycle {first['cycles']}, days {days}"
+    named = f"{words.TRACK.get(first['track'], first['track'])}, cycle {first['cycles']}"
+    rows = {item.get("row") for item in dose.get("steps") or ()}
+    if dose["verdict"] == "matches_label" and not rows <= {item["row"] for item in found}:
+        return named
+    return f"{named}, days {words.listed(dict.fromkeys(str(item['days']) for item in found))}"
 
 
 def _maximum(dose: Document) -> dict[str, object] | None:
@@ -166,7 +169,7 @@ def _step(item: Document) -> dict[str, object]:
 
 def _issues(dose: Document) -> list[dict[str, object]]:
     said = words.bare((dose.get("toxicity") or {}).get("says"))
-    other = [item for item in dose.get("issues") or () if words.bare(item["says"]) != said]
+    other = [item for item in dose.get("issues") or () if not said or not item["says"].startswith(said)]
     found = sorted(other, key=lambda item: words.SEVERITY.index(item["severity"]))
     return [
         {

@@ -15,7 +15,7 @@ from typing import Any
 
 import simplejson
 
-from cards import Card, Templates
+from cards import Card, Templates, load_templates
 from cds_service.present.plan import cards_of
 
 INSTANCE = "gallery"
@@ -51,18 +51,29 @@ def pages(templates: Templates, folder: Traversable) -> dict[str, str]:
     return made
 
 
-def refresh(templates: Templates, folder: Path | None = None) -> tuple[str, ...]:
+def outdated(templates: Templates | None = None, folder: Path | None = None) -> tuple[str, ...]:
+    """The pages that differ from what the templates say now, or are no longer made; writes nothing."""
+    made, kept, _ = _compared(templates, folder)
+    return (*sorted(kept.keys() - made.keys()), *(name for name, text in made.items() if kept.get(name) != text))
+
+
+def refresh(templates: Templates | None = None, folder: Path | None = None) -> tuple[str, ...]:
     """Write every page that differs, remove what is no longer made; the names of the files touched."""
+    made, _, where = _compared(templates, folder)
+    names = outdated(templates, folder)
+    for name in names:
+        if name in made:
+            (where / name).write_text(made[name], encoding="utf-8")
+        else:
+            (where / name).unlink()
+    return names
+
+
+def _compared(templates: Templates | None, folder: Path | None) -> tuple[dict[str, str], dict[str, str], Path]:
+    """What is made now, what lies there, and where."""
     where = folder if folder is not None else Path(str(gallery_folder()))
-    made = pages(templates, where)
     kept = {file.name: file.read_text(encoding="utf-8") for file in where.iterdir() if file.suffix in (".md", ".json")}
-    stale = sorted(kept.keys() - made.keys())
-    changed = [name for name, text in made.items() if kept.get(name) != text]
-    for name in stale:
-        (where / name).unlink()
-    for name in changed:
-        (where / name).write_text(made[name], encoding="utf-8")
-    return (*stale, *changed)
+    return pages(templates or load_templates(), where), kept, where
 
 
 def _example(folder: Traversable, name: str) -> dict[str, Any]:

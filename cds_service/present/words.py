@@ -163,7 +163,7 @@ def graded(line: Document) -> dict[str, object]:
     event = line.get("event")
     return {
         "event": EVENT.get(event or "", bare(event)),
-        "grades": listing or None,
+        "grades": listing if listing and listing != "any" else None,
         "says": bare(line["says"]),
         "citation": cited(line.get("citation")),
     }
