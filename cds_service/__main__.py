@@ -20,7 +20,7 @@ from cds_service.web.json_body import dump_json
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-class _Date(click.ParamType):
+class _Date(click.ParamType[date]):
     name = "date"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
@@ -105,7 +105,7 @@ def assess(file: BinaryIO, form: str | None, as_of: date | None) -> None:
     if assessing.looks_like_lines(data):
         if form == "text":
             raise click.UsageError("many calls (NDJSON) are answered as NDJSON; leave --format text out")
-        out = click.get_binary_stream("stdout")
+        out = sys.stdout.buffer
         sys.exit(1 if assessing.write_lines(data, parts, out, today=today, as_of=as_of, remarks=remarks) else 0)
     try:
         guidance = assessing.assess_one(data, parts, today=today, as_of=as_of)
@@ -135,7 +135,7 @@ def check() -> None:
     the current label, and the questions open to the payer. Leaves with 1 and names file and place when one is wrong.
     """
     parts = _parts()
-    checking.report(parts.knowledge, len(parts.templates), console())
+    checking.report(parts.knowledge, len(parts.templates.by_id), console())
 
 
 @main.command()
@@ -182,14 +182,18 @@ def policy_diff(a: str, b: str, form: str) -> None:
     "--check", "only_check", is_flag=True, help="Change nothing; leave with 1 when the gallery is out of date."
 )
 def cards(only_check: bool) -> None:
-    """Refresh the gallery: one rendered example of every card, in cards/gallery."""
-    from cds_service.present.gallery import outdated, refresh
+    """Refresh the gallery of rendered cards, in cards/gallery.
+
+    Judges the synthetic patients that the gallery shows anew, and renders a page for every template. Run it
+    after a change to a template, to the knowledge or to judgement, and review the difference.
+    """
+    from cds_service.commands.gallery import refresh_gallery, stale_gallery
 
     if only_check:
-        names = outdated()
+        names = stale_gallery(_parts())
         click.echo("\n".join(names) if names else "The gallery is up to date.")
         sys.exit(1 if names else 0)
-    click.echo("\n".join(refresh()) or "The gallery was up to date.")
+    click.echo("\n".join(refresh_gallery(_parts())) or "The gallery was up to date.")
 
 
 def _settings() -> Settings:

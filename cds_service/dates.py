@@ -22,7 +22,7 @@ class PartialDate:
 
     @classmethod
     def parse(cls, text: object) -> PartialDate | None:
-        """Read a FHIR date or dateTime; None when it is not one. Time and zone are dropped: days are what we compare."""
+        """Read a FHIR date or dateTime; None when it is not one. Time and zone are dropped: we compare days."""
         match = _FHIR_DATE.match(text.strip()) if isinstance(text, str) else None
         if match is None:
             return None

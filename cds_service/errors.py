@@ -2,8 +2,8 @@
 
     BlinatumomabCdsError
     ├── CallError             the caller's request cannot be understood      → 400 (or the status it carries)
-    │   ├── UnknownService    no such service id                             → 404
-    │   └── TooLarge          the body is larger than we read                → 413
+    │   ├── UnknownServiceError    no such service id                             → 404
+    │   └── TooLargeError          the body is larger than we read                → 413
     ├── KnowledgeError        a knowledge file or template is wrong          → start-up stops
     └── SettingsError         the configuration is wrong                     → start-up stops
 
@@ -37,14 +37,14 @@ class CallError(BlinatumomabCdsError):
             self.code = code
 
 
-class UnknownService(CallError):
+class UnknownServiceError(CallError):
     """No service answers at this id."""
 
     status = 404
     code = "not-found"
 
 
-class TooLarge(CallError):
+class TooLargeError(CallError):
     """The body is larger than the setting `max_body_bytes` allows."""
 
     status = 413

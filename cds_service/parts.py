@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cards.template import TemplateError, Templates, load_templates
 from cds_service.assess import monitoring, premedication, safety
+from cds_service.assess.corrections import CONDITIONS, TOPICS
 from cds_service.assess.criteria import PARAMETERS
 from cds_service.errors import KnowledgeError
+from cds_service.knowledge.label import Discrepancy
 from cds_service.knowledge.library import Knowledge, load_knowledge
 from cds_service.settings import Settings
 
@@ -33,10 +36,20 @@ def load_parts(settings: Settings) -> Parts:
 
 
 def _check_judges(knowledge: Knowledge) -> None:
+    """Raises KnowledgeError for a topic or a correction that no code of ours understands."""
     for label in knowledge.labels:
+        _check_corrections(label.id, label.discrepancies)
         for topic in label.guidance:
             if topic.applies == "patient" and topic.code not in safety.JUDGES:
-                raise KnowledgeError(f"{label.edition}.toml", topic.code, "no judge knows this topic of the patient's")
+                raise KnowledgeError(label.id, topic.code, "no judge knows this topic of the patient's")
+    for policy in knowledge.policies:
+        _check_corrections(policy.document, policy.discrepancies)
+
+
+def _check_corrections(source: str, discrepancies: Iterable[Discrepancy]) -> None:
+    for one in discrepancies:
+        if (one.topic and one.topic not in TOPICS) or not set(one.when) <= set(CONDITIONS):
+            raise KnowledgeError(source, f"discrepancies[{one.item}]", "unknown topic or condition")
 
 
 def _templates() -> Templates:

@@ -110,6 +110,11 @@ def condition(
     return {"resourceType": "Condition", "id": f"co{next(_NUMBERS)}", "subject": SUBJECT, **named, **statuses, **more}
 
 
+def condition_in_words(text: str, **more: Any) -> Resource:
+    """An active, confirmed Condition without any code."""
+    return {**condition(**more), "code": concept(text=text)}
+
+
 def rate(value: str, unit: str = "ug/d") -> Resource:
     """A dosage instruction with a rate."""
     return {"doseAndRate": [{"rateQuantity": quantity(value, unit)}]}

@@ -1,4 +1,4 @@
-"""Every fixture call through the whole spine: what it shows, both schemas, no forbidden word, and the critical cards."""
+"""Every fixture call through the whole spine: what it shows, both schemas, no forbidden word, the critical cards."""
 
 from __future__ import annotations
 

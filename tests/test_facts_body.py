@@ -8,7 +8,7 @@ import pytest
 
 from cds_service.facts.model import Fact, Measurement
 from cds_service.settings import Settings
-from fhir_builders import LOINC, Resource, concept, height, observation, patient, quantity, read, weight
+from tests.fhir_builders import LOINC, Resource, concept, height, observation, patient, quantity, read, weight
 
 D = Decimal
 
@@ -152,7 +152,7 @@ def test_a_height_grows_old_while_the_patient_grows(birth: str, day: str, stale:
 
 
 def test_staleness_counts_to_the_planned_start() -> None:
-    from fhir_builders import order, rate
+    from tests.fhir_builders import order, rate
 
     planned = {**rate("28"), "timing": {"repeat": {"boundsPeriod": {"start": "2025-10-20"}}}}
     case = read(patient(), weight("30", day="2025-09-10"), order_=order(planned))

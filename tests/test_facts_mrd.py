@@ -10,7 +10,7 @@ import pytest
 
 from cds_service.facts.model import Fact, Mrd
 from cds_service.settings import Settings
-from fhir_builders import (
+from tests.fhir_builders import (
     LOINC,
     SNOMED,
     Resource,

@@ -12,6 +12,8 @@ from jsonschema import Draft202012Validator
 
 from cards import Templates, load_templates
 from cards.never import forbidden
+from cds_service.commands.gallery import stale_examples
+from cds_service.parts import Parts
 from cds_service.present.gallery import gallery_folder, outdated, pages, refresh
 
 CARDS = Path(str(files("cards")))
@@ -41,6 +43,10 @@ def test_the_gallery_is_what_the_templates_say_now(made: dict[str, str]) -> None
         file.name: file.read_text(encoding="utf-8") for file in GALLERY.iterdir() if file.suffix in (".md", ".json")
     }
     assert kept == made, "refresh it with `blinatumomab-cds cards`"
+
+
+def test_the_examples_are_what_the_fixtures_come_to_now(parts: Parts) -> None:
+    assert [file.name for file in stale_examples(parts)] == [], "refresh them with `blinatumomab-cds cards`"
 
 
 def test_every_template_has_a_page(templates: Templates) -> None:

@@ -87,9 +87,5 @@ def test_what_rests_on_the_overview_or_on_memory_is_to_be_confirmed(watched: dic
     assert (watched["crs"]["grade"], watched["crs"]["confirm"]) == ("B", True)
 
 
-def test_corrections_of_the_overview_are_shown_once(watched: dict[str, Any]) -> None:
-    assert {item["item"] for item in watched["corrections"]} == {"D15", "D16"}
-
-
 def test_the_document_is_plain_json(watched: dict[str, Any]) -> None:
     assert json.loads(json.dumps(watched)) == watched

@@ -71,7 +71,8 @@ def test_safety_puts_the_patient_first_by_severity_and_the_list_for_all_behind()
     card = card_about("safety", document(safety=items))
     assert card["summary"] == "Blinatumomab, safety: a confirmed allergy is on record; 1 more"
     positions = [
-        card["detail"].index(text) for text in ("Critical, Allergy", "Warning, Infection", "- counts", "Pregnancy")
+        card["detail"].index(text)
+        for text in ("Critical, Allergy", "Warning, Infection", "ask or look for: ", "- counts")
     ]
     assert positions == sorted(positions)
     assert "an infection is on record (label 5) (to be confirmed by a pharmacist)." in card["detail"]

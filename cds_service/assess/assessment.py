@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from cds_service.assess.ages import age_group_by_age, reached, setting_decides
+from cds_service.assess.corrections import Occasion, corrections
 from cds_service.assess.coverage import assess_policy, differences, section_of
 from cds_service.assess.dosing import DoseResult, assess_dose
 from cds_service.assess.findings import Finding, Status
@@ -25,7 +26,7 @@ from cds_service.assess.supervision import assess_supervision
 from cds_service.assess.track import Track, track_of
 from cds_service.dates import age_text
 from cds_service.facts.model import Case, Fact, Measurement
-from cds_service.knowledge.label import Label
+from cds_service.knowledge.label import Discrepancy, Label
 from cds_service.knowledge.library import Knowledge
 from cds_service.settings import Settings
 
@@ -66,6 +67,12 @@ def assess(case: Case, knowledge: Knowledge, settings: Settings, *, hook: str | 
         "hospitalisation": assess_supervision(case, label, track=track.name).document(),
         "monitoring": monitoring(label),
         "safety": [item.document() for item in safety],
+        "corrections": corrections(
+            (*label.discrepancies, *_policy_discrepancies(case, knowledge)),
+            Occasion(
+                case, track.name, dose.basis, dose.toxicity_action, setting_decides(case, settings.adult_age_years)
+            ),
+        ),
         "unreadable": [{"reference": item.reference, "why": item.why} for item in case.unreadable],
     }
     document["flags"] = sorted(set(_flags(case, label, track, document, settings=settings)))
@@ -79,6 +86,12 @@ def _policy_maximum(case: Case, knowledge: Knowledge) -> tuple[Decimal | None, s
         for policy in knowledge.editions(payer.id, case.order.drug, case.as_of):
             return policy.dose_maximum_mcg_per_day, f"{policy.document} {policy.dose_maximum_citation}"
     return None, ""
+
+
+def _policy_discrepancies(case: Case, knowledge: Knowledge) -> tuple[Discrepancy, ...]:
+    """Those of each payer's current edition."""
+    current = [knowledge.editions(payer.id, case.order.drug, case.as_of)[:1] for payer in knowledge.payer_list]
+    return tuple(one for editions in current for policy in editions for one in policy.discrepancies)
 
 
 def _over_maximum(dose: DoseResult, maximum: Decimal | None) -> Finding:

@@ -34,6 +34,12 @@ class ContestedResult:
     decides: bool
     """True when a use would come out differently under another reading."""
 
+    @property
+    def matters(self) -> bool:
+        """Do the readings differ, or does one of them come to something else than not met or unknown?"""
+        found = {status for _, status in self.statuses}
+        return len(found) > 1 or bool(found & {Status.MET, Status.REVIEW})
+
 
 @dataclass(frozen=True, slots=True)
 class PolicyResult:
@@ -64,8 +70,8 @@ def assess_policy(policy: Policy, section_id: str | None, judged: Judged) -> Pol
     findings = text.evaluate()
     section = next((item for item in policy.section if item.id == section_id), None)
     top = section.requires if section else tuple(name for item in policy.section for name in item.requires)
-    contested = tuple(_contested(item, text, top) for item in policy.contested)
-    contested = tuple(item for item in contested if any(status is not Status.NOT_MET for _, status in item.statuses))
+    contested = tuple(_contested(item, text, findings, top) for item in policy.contested)
+    contested = tuple(item for item in contested if item.matters)
     result = PolicyResult(policy, section_id, OVERALL[Status.UNKNOWN], findings, contested, top, ("section",))
     return _over_the_top(result, section, text) if section else result
 
@@ -85,7 +91,7 @@ def _over_the_top(result: PolicyResult, section: Section, text: _Text) -> Policy
         route=route,
         route_paragraph=section.route_paragraph if route else None,
         months=section.months if status is Status.MET else None,
-        notes=tuple(note for note in (_assumed(text.judged.case), *(_either_way(text, n) for n in result.top)) if note),
+        notes=_notes(text, result),
     )
 
 
@@ -118,10 +124,15 @@ class _Text:
             if asked.status is not Status.MET:
                 relevance = {Status.NOT_MET: Status.NOT_APPLICABLE, Status.UNKNOWN: Status.UNKNOWN}[asked.status]
                 return replace(asked, status=relevance)
-        own = [self._condition(condition) for condition in paragraph.conditions]
+        own = [self.conditions(paragraph.conditions)] if paragraph.conditions else []
         if paragraph.any_of:
             own.append(_one_of({name: find(name) for name in paragraph.any_of}))
-        return all_of([*own, *(find(name) for name in paragraph.all_of)])
+        own += [find(name) for name in paragraph.all_of]
+        return own[0] if len(own) == 1 else all_of(own)
+
+    def conditions(self, conditions: tuple[dict[str, Any], ...]) -> Finding:
+        """All of these conditions."""
+        return all_of(self._condition(condition) for condition in conditions)
 
     def _condition(self, condition: dict[str, Any]) -> Finding:
         key = id(condition)
@@ -134,14 +145,23 @@ def _one_of(found: Mapping[str, Finding]) -> Finding:
     """One of these paragraphs; the reason names the ones that decide."""
     joined = any_of(found.values())
     if joined.status is Status.NOT_MET:
-        return replace(joined, reason=f"none of {', '.join(found)}")
+        return replace(joined, reason=_why_none(found))
     deciding = {name: finding.reason for name, finding in found.items() if finding.status is joined.status}
     reasons = [reason if reason.startswith(name) else f"{name}: {reason}" for name, reason in deciding.items()]
     return replace(joined, reason="; ".join(reasons))
 
 
-def _contested(item: Contested, text: _Text, top: tuple[str, ...]) -> ContestedResult:
-    results = [_under(reading, item.limb, text) for reading in item.reading]
+def _why_none(found: Mapping[str, Finding]) -> str:
+    """What rules every one of them out, where that is one thing; else the first thing that rules out each."""
+    reasons = {name: finding.reason.split("; ") for name, finding in found.items() if finding.status is Status.NOT_MET}
+    common = [reason for reason in next(iter(reasons.values())) if all(reason in each for each in reasons.values())]
+    if common:
+        return "; ".join(common)
+    return "; ".join(each[0] if each[0].startswith(name) else f"{name}: {each[0]}" for name, each in reasons.items())
+
+
+def _contested(item: Contested, text: _Text, findings: Mapping[str, Finding], top: tuple[str, ...]) -> ContestedResult:
+    results = [_under(reading, item.limb, text, findings) for reading in item.reading]
     required = [name for name in top if item.criterion.startswith(f"{name}.")]
     decides = any(len({found[name].status for found in results}) > 1 for name in required)
     statuses = [
@@ -150,10 +170,12 @@ def _contested(item: Contested, text: _Text, top: tuple[str, ...]) -> ContestedR
     return ContestedResult(item, tuple(statuses), decides)
 
 
-def _under(reading: Reading, limb: str, text: _Text) -> dict[str, Finding]:
-    """Every finding, with the limb read this way."""
-    if not reading.conditions:
-        return text.evaluate()
+def _under(reading: Reading, limb: str, text: _Text, findings: Mapping[str, Finding]) -> Mapping[str, Finding]:
+    """Every finding, with the limb read this way; those of the file where that changes nothing."""
+    if not reading.conditions or findings[limb].status is Status.NOT_APPLICABLE:
+        return findings
+    if text.conditions(reading.conditions).status is findings[limb].status:
+        return findings
     read = replace(text.paragraphs[limb], conditions=reading.conditions)
     return replace(text, paragraphs={**text.paragraphs, limb: read}).evaluate()
 
@@ -161,6 +183,11 @@ def _under(reading: Reading, limb: str, text: _Text) -> dict[str, Finding]:
 def _route(section: Section, findings: Mapping[str, Finding]) -> str:
     special = (route for name, route in section.route_when_not_met.items() if findings[name].status is Status.NOT_MET)
     return next(special, section.route)
+
+
+def _notes(text: _Text, result: PolicyResult) -> tuple[str, ...]:
+    found = [_assumed(text.judged.case), *(_either_way(text, name, result.findings) for name in result.top)]
+    return tuple(note for note in found if note)
 
 
 def _assumed(case: Case) -> str:
@@ -174,9 +201,9 @@ def _assumed(case: Case) -> str:
     )
 
 
-def _either_way(text: _Text, name: str) -> str:
+def _either_way(text: _Text, name: str, findings: Mapping[str, Finding]) -> str:
     """No case analysis over an unknown: BCR::ABL1 stays unknown even where either answer would do; but say so."""
-    if text.judged.case.patient.bcr_abl1.known or text.evaluate()[name].status is not Status.UNKNOWN:
+    if text.judged.case.patient.bcr_abl1.known or findings[name].status is not Status.UNKNOWN:
         return ""
     met = [_with_bcr(text, value).evaluate()[name].status is Status.MET for value in ("positive", "negative")]
     return f"BCR::ABL1 is not known; either result would meet {name}." if all(met) else ""

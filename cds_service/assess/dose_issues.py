@@ -45,9 +45,11 @@ class Issue:
 def row_issues(judgement: Judgement) -> Iterator[Issue]:
     """What the comparison with the rows gives."""
     yield from _above_every_row(judgement)
-    for part in judgement.parts:
-        yield from _part_issues(judgement, part)
-    yield from _next_row(judgement)
+    if not (judgement.toxicity and judgement.toxicity.blocks_verdict):
+        # While the label says to interrupt or stop, or what it says is open, no row is there to compare with.
+        for part in judgement.parts:
+            yield from _part_issues(judgement, part)
+        yield from _next_row(judgement)
     yield from _no_row(judgement)
     yield from _track(judgement)
     yield from _cycle(judgement)
@@ -167,10 +169,14 @@ def _by_area(judgement: Judgement, part: Part) -> bool:
     if part.step.per == "m2":
         return True
     bsa, ordered = judgement.body.bsa_m2, part.amount.high
-    if bsa is None or ordered is None:
-        return False
+    if bsa is None or ordered is None or any(_is_near(ordered, dose.row.mcg_per_day) for dose in part.doses):
+        return False  # a fixed dose of the rows is not a dose by surface area, though the two may lie close together
     norms = {dose.row.mcg_per_m2_per_day * bsa for dose in part.doses}
     return any(abs(ordered - norm) <= norm * judgement.label.bsa_tolerance for norm in norms)
+
+
+def _is_near(ordered: Decimal, fixed: Decimal) -> bool:
+    return LEAST_EXCEEDING_NEAR * fixed <= ordered <= fixed
 
 
 def _next_row(judgement: Judgement) -> Iterator[Issue]:

@@ -54,8 +54,13 @@ def _join(findings: Iterable[Finding], order: tuple[Status, ...]) -> Finding:
     relevant = [finding for finding in findings if finding.status is not Status.NOT_APPLICABLE]
     if not relevant:
         return Finding(Status.NOT_APPLICABLE, "nothing here applies")
-    status = min((finding.status for finding in relevant), key=order.index)
+    if len(relevant) == 1:
+        return relevant[0]
+    found = {finding.status for finding in relevant}
+    status = next(each for each in order if each in found)
     deciding = [finding for finding in relevant if finding.status is status]
+    if len(deciding) == 1:
+        return deciding[0]
     settled = dict.fromkeys(finding.settled_by for finding in deciding if finding.settled_by)
     return Finding(
         status,

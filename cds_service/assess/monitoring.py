@@ -16,8 +16,6 @@ WATCH = {"crs": "crs-watch", "neurotoxicity": "neurotoxicity-watch", "grading": 
 ADVICE = {"advice": "patient-advice", "interruption": "interruption"}
 TOPICS = frozenset((*WATCH.values(), *ADVICE.values(), *SCALES, *TRIAL_RATES))
 """The topics a label file must have for this module."""
-CORRECTED = ("D15", "D16")
-"""Items of the sources that say something else about CRS than we do; their words are shown once."""
 
 
 def monitoring(label: Label) -> dict[str, object]:
@@ -29,9 +27,6 @@ def monitoring(label: Label) -> dict[str, object]:
         **{name: _topic(label.topic(code)) for name, code in ADVICE.items()},
         "scales": [_topic(label.topic(code)) for code in SCALES],
         "trial_rates": [_topic(label.topic(code)) for code in TRIAL_RATES],
-        "corrections": [
-            {"item": one.item, "says": one.show} for one in label.discrepancies if one.item in CORRECTED and one.show
-        ],
     }
 
 

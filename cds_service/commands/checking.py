@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from cds_service.commands.console import table
-from cds_service.knowledge.label import CONFIRM_GRADES, Label
+from cds_service.knowledge.label import CONFIRM_GRADES, Bag, DosingRow, Label, PremedicationRow, ToxicityRule
 from cds_service.knowledge.library import Knowledge
 
 
@@ -56,7 +56,8 @@ def _to_confirm(knowledge: Knowledge, out: Console) -> None:
 
 
 def _graded(label: Label) -> Iterator[tuple[str, str, str]]:
-    for row in (*label.rows, *label.premedication, *label.bags, *label.toxicity_rules):
+    graded: list[DosingRow | PremedicationRow | Bag | ToxicityRule] = [*label.rows, *label.premedication]
+    for row in (*graded, *label.bags, *label.toxicity_rules):
         yield row.id, row.citation, row.grade
     for stay in label.supervision:
         yield f"hospital days, {stay.track}", stay.citation, stay.grade

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from rich.console import Console
 from rich.rule import Rule
 from rich.text import Text
 
-from cds_service.app import create_app, make_server, warm_up
+from cds_service.app import create_app, running, warm_up
 from cds_service.commands.rendering import print_cards, print_summaries
 from cds_service.parts import load_parts
 from cds_service.settings import Settings
@@ -42,8 +41,8 @@ SCENES = (
     Scene(
         "order-sign",
         "child-30kg-flat-28-mcg-mrd-positive",
-        "A girl of 9 years, 30 kg and 117 cm, MRD-positive, is ordered a flat 28 mcg/day. Every criterion of the payer is "
-        "met, and so is its maximum of 28 mcg/day; only the footnote goes to review. Her body surface allows 14.8.",
+        "A girl of 9 years, 30 kg and 117 cm, MRD-positive, is ordered a flat 28 mcg/day. Every criterion of the payer "
+        "is met, and so is its maximum of 28 mcg/day; only the footnote goes to review. Her body surface allows 14.8.",
     ),
     Scene(
         "order-select",
@@ -100,7 +99,11 @@ def demonstrate(settings: Settings, out: Console, *, only: str | None = None, wh
 def _call(scene: Scene, service: Mapping[str, Any], base: str, fhir: str) -> Any:
     """One hook call as an EHR makes it: its own draft, our templates filled from its FHIR server."""
     call = hook_calls()[f"{scene.hook}--{scene.patient}"]
-    call = {**call, "hookInstance": str(uuid.uuid4()), "prefetch": _prefetch(service["prefetch"], call["context"], fhir)}
+    call = {
+        **call,
+        "hookInstance": str(uuid.uuid4()),
+        "prefetch": _prefetch(service["prefetch"], call["context"], fhir),
+    }
     return _post(f"{base}/cds-services/{service['id']}", call)
 
 
@@ -142,11 +145,5 @@ def _post(url: str, body: object) -> Any:
 def _service(settings: Settings) -> Iterator[str]:
     parts = load_parts(settings)
     warm_up(parts)
-    server = make_server(create_app(settings, parts=parts, open_to_all=True))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.effective_port}"
-    finally:
-        server.close()
-        thread.join(timeout=_SECONDS)
+    with running(create_app(settings, parts=parts, open_to_all=True)) as base:
+        yield base

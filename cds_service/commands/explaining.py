@@ -76,7 +76,7 @@ def _doubt(policy: Policy, wanted: str) -> Iterator[str]:
 
 def condition_words(condition: Mapping[str, Any]) -> str:
     """A condition of a policy file in a few words."""
-    words = condition["kind"].replace("-", " ")
+    words = str(condition["kind"]).replace("-", " ")
     for key, value in condition.items():
         if key != "kind":
             shown = ", ".join(value) if isinstance(value, list) else value

@@ -17,7 +17,7 @@ from cds_service.facts.coverage import read_payer
 from cds_service.facts.disease import Timeline
 from cds_service.facts.dosage import read_dosage
 from cds_service.facts.measures import read_body
-from cds_service.facts.model import Case, Course, Fact, PatientFacts, Unreadable
+from cds_service.facts.model import Case, ConcomitantDrug, Course, Fact, PatientFacts, Unreadable
 from cds_service.facts.mrd import read_mrd
 from cds_service.facts.orders import read_order
 from cds_service.facts.people import read_prescriber
@@ -76,22 +76,25 @@ def _case(call: _Call, given: Given) -> Case:
     record, order = call.record, given.entry.resource
     answers = read_answers(record, order)
     dosage = read_dosage(record.chart, order)
-    as_of = call.as_of or reader.day(reader.text(order, "authoredOn")) or record.today
+    as_of = call.as_of or reader.day(reader.text(order, "authoredOn")) or record.call_day
     start = dosage.start or as_of
     diagnosis = disease.read_diagnosis_date(record, answers)
     timeline = disease.read_timeline(record, answers, start, diagnosis)
     status = disease.read_status(record, answers, timeline)
     course = _course(answers, status)
+    partners = therapies.read_concomitant(record, call.medications)
     facts = _patient(call, order, answers, timeline, status)
     facts = replace(facts, diagnosis_date=diagnosis, payer=read_payer(record, as_of, call.payers))
     facts = replace(facts, problems=read_problems(record, call.medications, _cycle_start(course, start)))
+    facts = replace(facts, concomitant=partners)
+    course = replace(course, regimen=_beside_a_tki(course.regimen, partners))
     notes = _notes(record, given.entry, answers)
     return Case(facts, course, read_order(record, given.entry, given.drug, dosage, call.medications), as_of, notes)
 
 
 def _patient(call: _Call, order: Json, answers: Answers, timeline: Timeline, status: Fact[str]) -> PatientFacts:
     record, start = call.record, timeline.start
-    latest = max(start, record.today, call.as_of or start)
+    latest = max(start, record.call_day, call.as_of or start)
     birth = patient.read_birth_date(record)
     body = read_body(record, birth.value, start, latest=latest)
     therapy = therapies.therapy_days(call.medications, start, timeline.first_dose)
@@ -116,7 +119,6 @@ def _patient(call: _Call, order: Json, answers: Answers, timeline: Timeline, sta
         allergies_asked="allergies" in record.chart.answered,
         labs=labs.read_labs(record, start, latest=latest),
         vaccines=read_vaccines(record),
-        concomitant=therapies.read_concomitant(record, call.medications),
         steroid_orders=read_steroids(record, call.medications),
         birth_weight_g=newborn.read_birth_weight(record),
         gestational_age_days=newborn.read_gestational_age(record),
@@ -133,6 +135,15 @@ def _course(answers: Answers, status: Fact[str]) -> Course:
         if item.name not in ("disease_status", "regimen_partners")
     }
     return Course(disease_status=status, regimen_partners=answers.texts("regimen-partners"), **given)
+
+
+def _beside_a_tki(regimen: Fact[str], partners: Sequence[ConcomitantDrug]) -> Fact[str]:
+    """A TKI on the list beside a stated single agent is a conflict; it does not decide the regimen."""
+    inhibitors = [drug.evidence for drug in partners if drug.kind == "tki"]
+    if regimen.value != "single-agent" or not inhibitors:
+        return regimen
+    problem = "stated as single agent, and a TKI is on the medication list"
+    return replace(regimen, evidence=(*regimen.evidence, *inhibitors), problem=problem, conflict=True)
 
 
 def _cycle_start(course: Course, start: date) -> date | None:

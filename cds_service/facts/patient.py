@@ -18,7 +18,7 @@ def read_birth_date(record: Record) -> Fact[PartialDate]:
         evidence = (Evidence(entry.reference, "Birth date", str(born) if born else None),)
         if born is None:
             return Fact(None, evidence if written else (), "no readable birth date on file")
-        if born.earliest > record.today:
+        if born.earliest > record.call_day:
             return Fact(None, evidence, "implausible birth date: it lies after today")
         return Fact(born, evidence)
     return Fact(None, problem="no Patient in the call")

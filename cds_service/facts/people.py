@@ -52,7 +52,7 @@ def _roles(record: Record, written: str, entry: Entry | None) -> tuple[Entry, ..
 def _current(record: Record, role: Json) -> bool:
     """Not set inactive, and its period has not ended."""
     ended = reader.partial(reader.text(reader.first(role, "period"), "end"))
-    return role.get("active") is not False and (ended is None or ended.latest >= record.today)
+    return role.get("active") is not False and (ended is None or ended.latest >= record.call_day)
 
 
 def _people(record: Record, written: str, entry: Entry | None, roles: Iterable[Entry]) -> tuple[Entry, ...]:

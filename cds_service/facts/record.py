@@ -92,7 +92,8 @@ class Record:
     chart: Chart
     value_sets: ValueSets
     settings: Settings
-    today: date
+    call_day: date
+    """The day of the call: nothing later is read."""
 
     @cached_property
     def observations(self) -> tuple[Observed, ...]:

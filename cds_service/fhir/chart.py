@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from cds_service.fhir.reader import EMPTY, Json, has_code, local, objects, text
+from cds_service.fhir.shapes import wrong_members
 
 _TYPE = re.compile(r"[A-Z][A-Za-z]{2,39}", re.ASCII)
 _PATIENT_MEMBERS = ("subject", "patient", "beneficiary")
@@ -106,6 +107,9 @@ class _Reading:
             address = url if isinstance(url, str) and url else None
             identity = text(resource, "id")
             reference = f"{kind}/{identity}" if identity else address or place
+            wrong = wrong_members(kind, resource) if draft is None else ()
+            if wrong:
+                self.unread.append(Unread(reference, f"its {' and '.join(wrong)} cannot be read"))
             self.entries.append(Entry(resource, kind, reference, address, draft))
 
 

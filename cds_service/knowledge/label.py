@@ -26,6 +26,10 @@ class Discrepancy:
     why: str
     show: str = ""
     """What the card says once; empty when nothing need be said."""
+    topic: str = ""
+    """The card that says it: dose, premedication, monitoring, safety or coverage; empty where another text says it."""
+    when: tuple[str, ...] = ()
+    """Said only where all of these hold: names of `assess.corrections.CONDITIONS`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,8 +112,8 @@ def _check_legal(entry: object, place: str, file: str) -> None:
 
 
 def _check_header(label: Label, file: str) -> None:
-    if not label.edition.startswith(label.from_date.strftime("%Y-%m")):
-        raise KnowledgeError(file, "from_date", "is not in the month of the edition")
+    if label.from_date.strftime("%Y-%m") > label.edition:
+        raise KnowledgeError(file, "from_date", "is later than the edition")
     if not label.url.startswith("https://"):
         raise KnowledgeError(file, "url", "must be an https address")
     if not 0 < label.bsa_tolerance < 1:

@@ -35,6 +35,7 @@ def premedication_values(document: Document) -> dict[str, object]:
         "citation": words.cited(found.get("citation")),
         "confirm": bool(found.get("confirm")),
         "reason": words.sentence(found.get("reason")),
+        "corrections": words.corrections(document, "premedication"),
     }
 
 
@@ -91,7 +92,7 @@ def monitoring_values(document: Document) -> dict[str, object]:
         "grading": _topic(found.get("grading")),
         "advice": _topic(found.get("advice")),
         "interruption": _topic(found.get("interruption")),
-        "corrections": [words.sentence(item["says"]) for item in found.get("corrections") or ()],
+        "corrections": words.corrections(document, "monitoring"),
         "crs_by_grade": [words.graded(line) for line in found.get("crs_by_grade") or ()],
         "neurotoxicity_by_grade": [words.graded(line) for line in found.get("neurotoxicity_by_grade") or ()],
     }

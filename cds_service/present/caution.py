@@ -22,6 +22,7 @@ def safety_values(document: Document) -> dict[str, object]:
         "unknown": [_item(item) for item in unknown],
         "clear": [_short(item) for item in _patient(found, "clear")],
         "for_all": [_short(item) for item in found if item.get("status") == "for-all"],
+        "corrections": words.corrections(document, "safety"),
     }
 
 

@@ -37,6 +37,7 @@ def coverage_values(document: Document, policy: Document) -> dict[str, object]:
         "course_days": _course_outlasting(document, policy),
         "route": policy.get("route"),
         "route_says": words.inside(policy.get("route_says")),
+        "corrections": words.corrections(document, "coverage"),
         "notes": [words.sentence(note) for note in policy.get("notes") or ()],
         "not_judged": [
             {"id": item["id"], "says": words.sentence(item["says"])}

@@ -51,6 +51,7 @@ def dose_values(document: Document) -> dict[str, object]:
         "course": _course(dose.get("course")),
         "toxicity": toxicity_values(dose),
         "reason": words.sentence(dose.get("reason")),
+        "corrections": words.corrections(document, "dose"),
         "order_text": words.shortened(document["order"].get("text") or "", 200) or None,
         "measures": measure_doubts(document["patient"]),
     }

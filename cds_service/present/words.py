@@ -42,6 +42,11 @@ EVENT = {
 SEVERITY = ("critical", "warning", "info")
 
 
+def corrections(document: Document, topic: str) -> list[str | None]:
+    """What the sources print otherwise, for the card of this topic."""
+    return [sentence(item["says"]) for item in document.get("corrections") or () if item["topic"] == topic]
+
+
 def number(value: object, digits: int = 1, *, rounding: str = ROUND_DOWN) -> str:
     """'14.8' from 14.811…: at most so many decimals, no trailing zeros, never an exponent."""
     step = Decimal(1).scaleb(-digits)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from cds_service.errors import UnknownService
+from cds_service.errors import UnknownServiceError
 from cds_service.hooks.call import HookCall
 from cds_service.hooks.services import Service
 
@@ -28,10 +28,10 @@ class Desk:
     today: Callable[[], date] = local_today
 
     def service(self, service_id: str) -> Service:
-        """The service with this id. Raises UnknownService, without repeating the id."""
+        """The service with this id. Raises UnknownServiceError, without repeating the id."""
         for service in self.services:
             if service.id == service_id:
                 return service
-        raise UnknownService(
+        raise UnknownServiceError(
             "no service has this id", field="id", mend="Take one of the ids that GET /cds-services lists."
         )

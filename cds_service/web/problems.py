@@ -12,7 +12,7 @@ from typing import Any
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
-from cds_service.errors import CallError, TooLarge
+from cds_service.errors import CallError, TooLargeError
 from cds_service.web.wire import FHIR_JSON, write_json
 
 _LOG = logging.getLogger("cds_service.problems")
@@ -66,7 +66,7 @@ def register(app: Flask) -> None:
 def _answer_http(problem: HTTPException) -> Response:
     status = problem.code or 500
     code, message, mend = _SAID[status]
-    field = "body" if status == TooLarge.status else ""
+    field = "body" if status == TooLargeError.status else ""
     response = write_json(outcome(code, message, mend=mend, field=field), status=status, content_type=FHIR_JSON)
     for name, value in problem.get_headers():
         if name == "Allow":
