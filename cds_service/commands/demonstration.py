@@ -34,9 +34,11 @@ class Scene:
     patient: str
     look_for: str
     whole: tuple[str, ...] = ()
-    """Topics of the cards to print whole; none: every card. The others are printed by their summary."""
+    """Topic codes of the cards to print whole; none: every card. The others are printed by their summary."""
 
 
+DOSE, PREMEDICATION, COVERAGE, SAFETY = "guideline", "clinical-reminder", "coverage-info", "contraindication"
+"""Topic codes of our cards (HL7's card types)."""
 SCENES = (
     Scene(
         "order-sign",
@@ -53,31 +55,25 @@ SCENES = (
         "order-sign",
         "dose-rr-missing-step-adult",
         "Relapsed disease, cycle 1, day 1, ordered 28 mcg/day from the start: the first seven days have to be at 9.",
-        ("dose", "premedication"),
+        (DOSE, PREMEDICATION),
     ),
     Scene(
         "order-sign",
         "coverage-b-ii-adult-ph-mrd-negative-contested",
         "Ph-positive, MRD-negative, single agent in consolidation: the text of the policy can be read in two ways.",
-        ("coverage",),
+        (COVERAGE,),
     ),
     Scene(
         "order-sign",
         "safety-preserved-bag-infant-of-5-kg",
         "An infant of 5 kg and a 72-hour bag: that bag is prepared with benzyl alcohol.",
-        ("safety",),
+        (SAFETY,),
     ),
     Scene(
         "order-sign",
         "toxicity-crs-grade-3-restarted-at-full-dose",
         "Restart after CRS grade 3, at the full dose: the label restarts at the step dose for seven days.",
-        ("dose",),
-    ),
-    Scene(
-        "order-sign",
-        "record-with-unreadable-entries",
-        "Some entries of this record cannot be read: the rest is used, and a card says what was not.",
-        ("record",),
+        (DOSE,),
     ),
 )
 
@@ -92,24 +88,31 @@ def demonstrate(settings: Settings, out: Console, *, only: str | None = None, wh
         templates = {entry["hook"]: entry for entry in _get(f"{base}/cds-services")["services"]}
         for scene in SCENES:
             if only in (None, scene.patient):
-                answer = _call(scene, templates[scene.hook], base, fhir.base_url)
+                call = _call(scene, templates[scene.hook], fhir.base_url)
+                answer = _post(f"{base}/cds-services/{templates[scene.hook]['id']}", call)
+                _introduce(scene, call["prefetch"]["patient"], out)
                 _show(scene, answer["cards"], out, whole=whole)
 
 
-def _call(scene: Scene, service: Mapping[str, Any], base: str, fhir: str) -> Any:
+def _call(scene: Scene, service: Mapping[str, Any], fhir: str) -> dict[str, Any]:
     """One hook call as an EHR makes it: its own draft, our templates filled from its FHIR server."""
     call = hook_calls()[f"{scene.hook}--{scene.patient}"]
-    call = {
+    return {
         **call,
         "hookInstance": str(uuid.uuid4()),
         "prefetch": _prefetch(service["prefetch"], call["context"], fhir),
     }
-    return _post(f"{base}/cds-services/{service['id']}", call)
+
+
+def _introduce(scene: Scene, patient: Mapping[str, Any], out: Console) -> None:
+    name = patient["name"][0]
+    title = Text.assemble((scene.hook, "bold"), f"  {name['given'][0]} {name['family']}, born {patient['birthDate']}")
+    out.print(Rule(title, align="left"))
+    out.print(Text(f"{scene.look_for}", style="italic"))
+    out.print(Text(f"({scene.patient})", style="dim"), "")
 
 
 def _show(scene: Scene, cards: Sequence[Mapping[str, Any]], out: Console, *, whole: bool) -> None:
-    out.print(Rule(f"[bold]{scene.hook}[/bold]  {scene.patient}", align="left"))
-    out.print(Text(scene.look_for, style="italic"), "")
     shown = [card for card in cards if whole or not scene.whole or _topic(card) in scene.whole]
     print_cards(shown, out)
     rest = [card for card in cards if card not in shown]
@@ -120,8 +123,7 @@ def _show(scene: Scene, cards: Sequence[Mapping[str, Any]], out: Console, *, who
 
 
 def _topic(card: Mapping[str, Any]) -> str:
-    """Which of our cards this is, by the words of its topic."""
-    return str(card["source"]["topic"]["display"]).split()[0].lower()
+    return str(card["source"]["topic"]["code"])
 
 
 def _prefetch(templates: Mapping[str, str], context: Mapping[str, Any], fhir: str) -> dict[str, Any]:
