@@ -29,27 +29,29 @@ def render(template: Template, values: Mapping[str, object], frame: Frame) -> Ca
     """One card. Raises CardError when the template may not be this grave or both summaries are too long."""
     if frame.indicator not in template.may_be:
         raise CardError(f"{template.id}: may not be {frame.indicator}")
+    names = dict(values)
     return Card(
-        summary=_summary(template, values),
+        summary=_summary(template, names),
         indicator=frame.indicator,
         source=Source(frame.source_label, frame.source_url, template.coding),
-        detail=_tidy(_block(template.markdown, "detail", values)),
+        detail=_tidy(_block(template.markdown, "detail", names)),
         uuid=frame.uuid,
         links=frame.links,
         override_reasons=template.override_reasons,
     )
 
 
-def _summary(template: Template, values: Mapping[str, object]) -> str:
+def _summary(template: Template, names: dict[str, object]) -> str:
     for block in ("summary", "shorter_summary"):
-        words = " ".join(_block(template.plain, block, values).split())
+        words = " ".join(_block(template.plain, block, names).split())
         if len(words) < SUMMARY_LIMIT:
             return words
     raise CardError(f"{template.id}: both summaries have {SUMMARY_LIMIT} characters or more: {words!r}")
 
 
-def _block(words: jinja2.Template, block: str, values: Mapping[str, object]) -> str:
-    return "".join(words.blocks[block](words.new_context(dict(values))))
+def _block(words: jinja2.Template, block: str, names: dict[str, object]) -> str:
+    """One block's words. Jinja's globals are left out: a template may use the names of its head and nothing else."""
+    return "".join(words.blocks[block](words.new_context(names, shared=True)))
 
 
 def _tidy(text: str) -> str:

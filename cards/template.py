@@ -130,11 +130,11 @@ def _check_words(name: str, words: str, names: Mapping[str, str]) -> None:
 
 def _escaped(value: object) -> str:
     """Put a value into markdown: text escaped, counts as they are; anything else is a mistake of the caller."""
-    return escape.markdown(_worded(value))
+    return escape.markdown(value if type(value) is str else _worded(value))
 
 
 def _plain(value: object) -> str:
-    return escape.plain(_worded(value))
+    return escape.plain(value if type(value) is str else _worded(value))
 
 
 def _worded(value: object) -> str:
@@ -147,10 +147,20 @@ def _worded(value: object) -> str:
     raise TypeError(f"{type(value).__name__} reached the words: numbers and dates come worded, absences are tested for")
 
 
+class _Environment(jinja2.Environment):
+    """Jinja's, but `item.says` looks among the members first: the values are mappings, and it is used all the time."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """The member of this name; what is not a mapping as Jinja does it."""
+        if isinstance(obj, dict) and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+
 def _environment(finalize: Callable[[object], str]) -> jinja2.Environment:
     """Every value goes through `finalize`; nothing a template does can pass one by."""
-    return jinja2.Environment(
-        autoescape=False,  # noqa: S701 - Jinja's own would escape for HTML, not for markdown
+    return _Environment(
+        autoescape=False,  # Jinja's own would escape for HTML, not for markdown
         finalize=finalize,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -10,7 +10,7 @@ import click
 from pydantic import ValidationError
 
 from cds_service import __version__
-from cds_service.commands import assessing, checking, explaining
+from cds_service.commands import assessing, checking, explaining, outward
 from cds_service.commands.console import console
 from cds_service.errors import BlinatumomabCdsError, CallError
 from cds_service.parts import Parts, load_parts
@@ -40,6 +40,7 @@ def main() -> None:
     Judge a hook call:  blinatumomab-cds assess call.json
     Serve a sandbox:    blinatumomab-cds serve --open
     Check the texts:    blinatumomab-cds check
+    Try any service:    blinatumomab-cds try http://127.0.0.1:8080
 
     Settings are read from the environment, as BLINATUMOMAB_CDS_<NAME>; README lists them.
     """
@@ -194,6 +195,10 @@ def cards(only_check: bool) -> None:
         click.echo("\n".join(names) if names else "The gallery is up to date.")
         sys.exit(1 if names else 0)
     click.echo("\n".join(refresh_gallery(_parts())) or "The gallery was up to date.")
+
+
+main.add_command(outward.try_)
+main.add_command(outward.fixtures)
 
 
 def _settings() -> Settings:

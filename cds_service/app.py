@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
+from importlib import resources
 from threading import Thread
 from typing import Any
 
@@ -16,6 +17,7 @@ import waitress
 from flask import Flask
 
 from cds_service import __version__, guidance
+from cds_service.ehr import Ehr
 from cds_service.hooks.call import HookCall
 from cds_service.hooks.services import ORDER_SIGN, service_for, services
 from cds_service.parts import Parts, load_parts
@@ -23,7 +25,7 @@ from cds_service.settings import Settings
 from cds_service.web import call_log, discovery, feedback, health, problems
 from cds_service.web import services as calls
 from cds_service.web.desk import Desk, local_today
-from cds_service.web.json_body import dump_json
+from cds_service.web.json_body import dump_json, parse_json
 
 Advise = Callable[[HookCall, date], guidance.Guidance]
 """A call and the day -> what is decided and answered."""
@@ -38,6 +40,7 @@ def create_app(
     parts: Parts | None = None,
     advise: Advise | None = None,
     open_to_all: bool = False,
+    read_loopback: bool = False,
     today: Callable[[], date] = local_today,
 ) -> Flask:
     """The WSGI app. `advise` replaces the spine (tests, bench); `open_to_all` is only reported, by `/health`.
@@ -46,7 +49,7 @@ def create_app(
     """
     if advise is None:
         parts = parts or load_parts(settings)
-        advise = _spine(parts)
+        advise = _spine(parts, Ehr(settings, loopback=read_loopback))
     answer = advise
     desk = Desk(
         services=services(settings.canonical_base),
@@ -65,10 +68,14 @@ def create_app(
 
 
 def warm_up(parts: Parts) -> None:
-    """Run one small call, so that the first caller does not pay for what is built on first use."""
+    """Answer the call in `warm_up.json`, so that no caller pays, nor waits for files, for what is built on first use.
+
+    Its order has every element that orders have: the validators of FHIR elements are loaded one by one as they occur.
+    """
     service = service_for(ORDER_SIGN, services(parts.settings.canonical_base))
     if service is not None:
-        call = HookCall.parse(_SMALL_CALL, service=service)
+        body = resources.files("cds_service").joinpath("warm_up.json").read_bytes()
+        call = HookCall.parse(parse_json(body), service=service)
         dump_json(guidance.advise(call, parts, today=date(2025, 10, 1)).response)
 
 
@@ -106,9 +113,11 @@ def running(app: Flask, *, port: int = 0) -> Iterator[str]:
         thread.join(timeout=5)
 
 
-def _spine(parts: Parts) -> Advise:
+def _spine(parts: Parts, ehr: Ehr) -> Advise:
+    offered = {service.id: service for service in services(parts.settings.canonical_base)}
+
     def answer(call: HookCall, today: date) -> guidance.Guidance:
-        return guidance.advise(call, parts, today=today)
+        return guidance.advise_fetching(call, parts, ehr.fetch, service=offered[call.service_id], today=today)
 
     return answer
 
@@ -126,29 +135,3 @@ def _health(parts: Parts | None, open_to_all: bool) -> dict[str, Any]:
         ],
         "labels": [{"id": label.id, "drug": label.drug, "edition": label.edition} for label in labels],
     }
-
-
-_SMALL_CALL: dict[str, Any] = {
-    "hook": ORDER_SIGN,
-    "hookInstance": "00000000-0000-4000-8000-000000000000",
-    "context": {
-        "patientId": "warm-up",
-        "draftOrders": {
-            "resourceType": "Bundle",
-            "type": "collection",
-            "entry": [
-                {
-                    "resource": {
-                        "resourceType": "MedicationRequest",
-                        "id": "warm-up",
-                        "status": "draft",
-                        "intent": "order",
-                        "medicationCodeableConcept": {"text": "blinatumomab"},
-                        "subject": {"reference": "Patient/warm-up"},
-                    }
-                }
-            ],
-        },
-    },
-    "prefetch": {"patient": {"resourceType": "Patient", "id": "warm-up"}},
-}

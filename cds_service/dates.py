@@ -57,7 +57,8 @@ def add_months(day: date, months: int) -> date:
     """The calendar anniversary, clamped to the end of the month (31 January + 1 month = 28 or 29 February)."""
     years, month0 = divmod(day.month - 1 + months, 12)
     year, month = day.year + years, month0 + 1
-    return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
+    clamped = day.day if day.day <= 28 else min(day.day, calendar.monthrange(year, month)[1])
+    return date(year, month, clamped)
 
 
 def at_least_months_old(birth: PartialDate, months: int, on: date) -> bool | None:

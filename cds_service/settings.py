@@ -1,4 +1,4 @@
-"""What a site may set, with the defaults of the input contract. A leaf: knows nothing of ours but errors.
+"""What a site may set, with the defaults of the input contract. A leaf: knows nothing of ours.
 
 Read from the environment (`BLINATUMOMAB_CDS_WEIGHT_STALE_DAYS=14`), once, at start-up.
 """
@@ -33,6 +33,12 @@ class Settings(BaseSettings):
     payer_identifiers: tuple[str, ...] = Field((), description="'system|value' of LHCC in Coverage.payor")
     # --- outward addresses -----------------------------------------------------------------------------
     canonical_base: str = "https://blinatumomab-cds.example.org/fhir"
+    fhir_servers: tuple[str, ...] = Field((), description="base URLs of the FHIR servers that may be read")
+    # --- reading what is missing -----------------------------------------------------------------------
+    fetch_deadline_seconds: float = Field(0.35, gt=0, le=10, description="for all reads of one call together")
+    fetch_max_pages: int = Field(10, ge=1)
+    fetch_max_bytes: int = Field(5_000_000, ge=10_000, description="of one page")
+    fetch_workers: int = Field(32, ge=1)
     # --- limits ----------------------------------------------------------------------------------------
     max_body_bytes: int = Field(5_000_000, ge=10_000)
     strict_fhir: bool = Field(False, description="validate the whole prefetch with fhir.resources (conformance work)")

@@ -203,6 +203,7 @@ def spelled(unit: str | None) -> str:
     return _SPELLINGS.get(text.lower().rstrip("."), text)
 
 
+@lru_cache(maxsize=512)
 def _laboratory(unit: str | None) -> str:
     text = re.sub(r"[\s\[\]{}]", "", (unit or "").replace("µ", "u").replace("μ", "u")).lower()
     return text.replace("iu/", "u/")

@@ -12,6 +12,7 @@ from fhir_fixtures.recipe import Recipe
 
 Json = dict[str, Any]
 ZONE: Final = "-05:00"
+LONGEST_ID: Final = 64
 _QUANTITY = re.compile(r"^(?P<comparator>[<>]=?)?\s*(?P<value>[\d.]+)\s*(?P<unit>\S+)$")
 _PLAIN_UNITS: Final = {"ug/d": "mcg/day", "ug/h": "mcg/hour", "ug/m2/d": "mcg/m2/day", "ug": "mcg"}
 
@@ -44,5 +45,8 @@ def reference(recipe: Recipe) -> Json:
 
 
 def named(recipe: Recipe, kind: str, suffix: str) -> Json:
-    """The head of a resource of this patient; its id is made of the patient's."""
-    return {"resourceType": kind, "id": f"{recipe.name}-{suffix}"}
+    """The head of a resource of this patient; its id is made of the patient's. ValueError when that gets too long."""
+    identity = f"{recipe.name}-{suffix}"
+    if len(identity) > LONGEST_ID:
+        raise ValueError(f"FHIR ids have at most {LONGEST_ID} characters, {identity!r} has {len(identity)}")
+    return {"resourceType": kind, "id": identity}

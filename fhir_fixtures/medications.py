@@ -55,15 +55,15 @@ def _statement(recipe: Recipe, each: Mapping[str, Any], number: int) -> Json:
 
 
 def _administration(recipe: Recipe, each: Mapping[str, Any], number: int) -> Json:
-    found = named(recipe, "MedicationAdministration", f"administration-{number}") | {
+    found = named(recipe, "MedicationAdministration", f"given-{number}") | {
         "status": "completed",
         "medicationCodeableConcept": concept(each["code"]),
         "subject": reference(recipe),
         "effectiveDateTime": at(recipe.days_ago(each["days_ago"])),
         "dosage": {"text": each["text"]},
     }
-    if "dose" in each:
-        found["dosage"]["dose"] = quantity(each["dose"])
+    # mad-1: a dosage has a dose or a rate, words alone are not enough.
+    found["dosage"] |= {"dose": quantity(each["dose"])} if "dose" in each else {"rateQuantity": quantity(each["rate"])}
     return found
 
 

@@ -18,6 +18,7 @@ import simplejson
 from fhir_fixtures import patients as all_patients
 from fhir_fixtures.search import PARAMETERS, SearchError
 from fhir_fixtures.store import Json, Store, capability, searchset
+from fhir_fixtures.transaction import run, what_is_wrong
 
 Answer = tuple[int, Json, dict[str, str]]
 
@@ -40,7 +41,7 @@ def _written(body: bytes, kind: str) -> Json | str:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Routes: /metadata, /Type, /Type/id, /Type/_search."""
+    """Routes: /metadata, /Type, /Type/id, /Type/_search, and / for a transaction."""
 
     protocol_version = "HTTP/1.1"
     store: Store
@@ -62,13 +63,15 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self._body()
         match [part for part in urlsplit(self.path).path.split("/") if part]:
+            case []:
+                self._send(*self._transaction(body))
             case [kind, "_search"]:
                 query = parse_qsl(urlsplit(self.path).query) + parse_qsl(body.decode("utf-8", "replace"))
                 self._send(*self._search(kind, query))
             case [kind]:
                 self._send(*self._create(kind, body))
             case _:
-                self._send(*outcome(404, "not-found", "post to /Type or to /Type/_search"))
+                self._send(*outcome(404, "not-found", "post to /Type, to /Type/_search, or a transaction to /"))
 
     def do_PUT(self) -> None:
         body = self._body()
@@ -103,6 +106,13 @@ class _Handler(BaseHTTPRequestHandler):
         resource["id"] = str(uuid4())
         self.store.put(resource)
         return 201, resource, {"Location": f"{self.base}/{kind}/{resource['id']}"}
+
+    def _transaction(self, body: bytes) -> Answer:
+        bundle = _written(body, "Bundle")
+        problem = bundle if isinstance(bundle, str) else what_is_wrong(bundle)
+        if isinstance(bundle, str) or problem:
+            return outcome(400, "invalid", str(problem))
+        return 200, run(self.store, bundle), {}
 
     def _update(self, kind: str, identity: str, body: bytes) -> Answer:
         resource = _written(body, kind)

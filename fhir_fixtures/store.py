@@ -64,7 +64,7 @@ def capability(base: str) -> Json:
         "implementation": {"description": "Synthetic patients for blinatumomab decision support", "url": base},
         "fhirVersion": "4.0.1",
         "format": ["json"],
-        "rest": [{"mode": "server", "resource": kinds}],
+        "rest": [{"mode": "server", "resource": kinds, "interaction": [{"code": "transaction"}]}],
     }
 
 

@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "parts": LEAVES | {"knowledge", "assess", "cards", "present"},
     "guidance": LEAVES | {"hooks", "fhir", "facts", "assess", "present", "parts"},
     "web": LEAVES | {"hooks", "web"},
+    "harness": LEAVES | {"hooks", "web.json_body"},
     "app": {"*"},
     "commands": {"*"},
     "__main__": {"*"},

@@ -204,6 +204,9 @@ def test_an_order_without_an_end_says_when_the_next_row_begins() -> None:
         ({"status": None}, "9", "unknown"),
         ({"status": None}, "8.55", "unknown"),
         ({"status": None}, "8.5", "below_label"),
+        # only the stated status excludes rows: induction may be of new disease, and 28 is no missing step there
+        ({"status": "not-in-remission", "phase": "induction"}, "28", "unknown"),
+        ({"status": None, "phase": "induction", "mrd_percent": "0"}, "28", "unknown"),
         # track open, but every row of the day gives one dose
         ({"status": None, "cycle": 2}, "28", "matches_label"),
         ({"status": None, "day": 8}, "28", "matches_label"),
@@ -328,6 +331,11 @@ def test_each_doubt_is_named(facts: dict[str, Any], code: str, severity: str) ->
 
     assert code in codes(result)
     assert severity_of(result, code) == severity
+
+
+def test_a_slip_off_the_fixed_dose_is_not_called_a_dose_by_area() -> None:
+    # 15 mcg/m²/day × 1.84 m² = 27.7: an ordered 28.1 is near both, and nothing says that it was reckoned by area
+    assert codes(judged(**ADULT, dose="28.1")) & {"overdose", "wrong-weight-band"} == {"overdose"}
 
 
 def test_a_plain_matching_order_has_nothing_said_of_it() -> None:

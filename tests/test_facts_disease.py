@@ -61,6 +61,8 @@ IN_WORDS = condition_in_words("Precursor B-cell acute lymphoblastic leukemia")
         ((condition(SNOMED, "277571004", clinical=None),), "b", False),
         ((condition(SNOMED, "277571004", clinical="remission"),), "b", False),
         ((condition(SNOMED, "277571004", clinical="resolved"),), None, False),
+        (({**condition(SNOMED, "277571004"), "verificationStatus": "refuted"},), None, False),  # as STU3 writes it
+        (({**condition(SNOMED, "277571004"), "clinicalStatus": "resolved"},), None, False),
         ((condition(SNOMED, "277575008", clinical="inactive"), condition(SNOMED, "277571004")), "b", False),
         ((condition(ICD, "I10"),), None, False),
         ((), None, False),

@@ -262,3 +262,23 @@ def test_a_typed_in_result_counts_like_any_other_and_the_newest_decides() -> Non
 def test_nothing_on_file_is_unknown() -> None:
     assert read_mrd() == Fact()
     assert read_mrd(answers("other", mrd_availability="unavailable")) == Fact()
+
+
+def test_a_report_text_is_shown_and_not_used() -> None:
+    said = "Marrow in remission. MRD positive at 0.4 %; see note."
+    report = {"resourceType": "DiagnosticReport", "id": "r", "status": "final", "conclusion": said}
+    fact = read_mrd(report)
+    assert (fact.value, fact.problem) == (None, "it is told in the text of a report only")
+    assert [(shown.what, shown.value) for shown in fact.evidence] == [("MRD, report text", "MRD positive at 0.4 %;")]
+
+
+@pytest.mark.parametrize(
+    ("level", "interpretation", "usable"),
+    [("0.099", "NEG", True), ("0.1", "NEG", False), ("2", "NEG", False), ("0", "POS", False), ("0", "NEG", True)],
+)
+def test_a_result_that_contradicts_itself_is_unknown_and_says_so(level: str, interpretation: str, usable: bool) -> None:
+    value = {"valueQuantity": quantity(level, "%"), "interpretation": [concept(INTERPRETATION, interpretation)]}
+    fact = read_mrd(mrd(**value))
+
+    assert (fact.value is not None and fact.value.detected is not None) == usable
+    assert ("contradicts itself" in (fact.problem or "")) == (not usable)

@@ -138,7 +138,7 @@ TOLERATED = [
         f"Patient/{PATIENT}/_history/2",
     ),
     ("a reference to a Bundle entry", REFERENCE, "urn:uuid:7"),
-    ("a reference without type", REFERENCE, "7"),
+    ("a reference without type", REFERENCE, PATIENT),
     ("a subject by identifier", f"{ORDER}.subject", {"identifier": {"value": "7"}}),
     ("no subject", f"{ORDER}.subject", MISSING),
     ("category as a lone object", f"{ORDER}.category", {"text": "outpatient"}),
@@ -289,6 +289,21 @@ def test_one_order_for_another_patient_refuses_the_whole_call() -> None:
     with pytest.raises(CallError, match="another patient") as caught:
         parse(order_sign(draft("rx-1"), draft("rx-2", subject={"reference": "http://e.org/Patient/pat-2/_history/1"})))
     assert caught.value.field == "context.draftOrders.entry[1].resource.subject"
+
+
+@pytest.mark.parametrize("subject", ["pat-2", "Group/1", f"Group/{PATIENT}", [{"reference": "Patient/pat-2"}]])
+def test_an_order_about_someone_else_is_refused_however_that_is_written(subject: object) -> None:
+    written = subject if isinstance(subject, list) else {"reference": subject}
+    with pytest.raises(CallError, match="another patient"):
+        parse(order_sign(draft("rx-1", subject=written)))
+
+
+@pytest.mark.parametrize(
+    "subject", [PATIENT, f"Patient/{PATIENT}", "#patient", "urn:uuid:5", "", [{"reference": PATIENT}, "x", None]]
+)
+def test_a_reference_that_proves_nothing_refuses_nothing(subject: object) -> None:
+    written = subject if isinstance(subject, list) else {"reference": subject}
+    assert parse(order_sign(draft("rx-1", subject=written))).in_scope == (0,)
 
 
 def test_no_message_quotes_a_value_of_the_call() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.card_reading import card_about, cards_for, topic
+from tests.card_reading import card_about, cards_for, first_lines, topic
 from tests.document_builders import document, safety
 
 PREMEDICATION = {
@@ -27,7 +27,7 @@ PREMEDICATION = {
     "no row": (
         {"label_row": False, "agent": None, "applies_now": None},
         "info",
-        "no label row to go by; follow the protocol",
+        "the label row is not known yet, state use and phase; follow the protocol",
     ),
     "no area": ({"dose_mg": None}, "warning", "dexamethasone 5 mg/m² IV or PO"),
 }
@@ -72,7 +72,7 @@ def test_safety_puts_the_patient_first_by_severity_and_the_list_for_all_behind()
     assert card["summary"] == "Blinatumomab, safety: a confirmed allergy is on record; 1 more"
     positions = [
         card["detail"].index(text)
-        for text in ("Critical, Allergy", "Warning, Infection", "ask or look for: ", "- counts")
+        for text in ("Critical, Allergy", "Warning, Infection", "Ask or look for", "- Also: counts")
     ]
     assert positions == sorted(positions)
     assert "an infection is on record (label 5) (to be confirmed by a pharmacist)." in card["detail"]
@@ -98,3 +98,43 @@ def test_what_could_not_be_read_is_said_once_however_many_orders() -> None:
 def test_an_unreadable_order_is_a_warning() -> None:
     own = [{"reference": "MedicationRequest/blinatumomab-1", "why": "no dose"}]
     assert card_about("record", document(unreadable=own))["indicator"] == "warning"
+
+
+def test_an_open_point_that_is_grave_leads_before_a_mere_note() -> None:
+    items = [
+        safety("preserved-bag-weight", "Bag", severity="info", says="A preserved bag is ordered"),
+        safety("pregnancy", "Pregnancy", status="unknown", severity="warning", says="Pregnancy is not verified"),
+    ]
+    card = card_about("safety", document(safety=items))
+    assert card["summary"] == "Blinatumomab, safety: pregnancy is not verified"
+    assert card["detail"].startswith("- **Open, Pregnancy**")
+
+
+def test_the_list_for_everyone_stands_by_theme_with_each_citation_once() -> None:
+    items = [
+        safety("pump", "Pump", status="for-all", severity="info", short="Pump", citation="label, use: pump"),
+        safety("line-flush", "Line", status="for-all", severity="info", short="No flush", citation="label, use: line"),
+    ]
+    assert (
+        "- Preparation, pump and line: Pump. No flush (label, use: pump, line)."
+        in (card_about("safety", document(safety=items))["detail"])
+    )
+
+
+@pytest.mark.parametrize(("track", "said"), [("none", "has no row for this use"), (None, "row is not known yet")])
+def test_no_row_for_the_use_and_a_row_not_known_yet_are_told_apart(track: str | None, said: str) -> None:
+    without = document(
+        dose={"track": track},
+        premedication={"label_row": False, "agent": None, "applies_now": None},
+        hospitalisation={"label_row": False, "this_cycle_days": None, "cycle1_days": None, "cycle2_days": None},
+    )
+    for name in ("premedication", "monitoring"):
+        assert said in card_about(name, without)["summary"]
+
+
+def test_every_moment_of_the_premedication_stands_in_the_first_lines() -> None:
+    changes = {"times": ["start of cycle 1", "day 8 step"], "times_without_order": ["day 8 step"]}
+    card = card_about(
+        "premedication", document(premedication={**changes, "applies_now": True, "already_ordered": "no"})
+    )
+    assert "Due in this order: start of cycle 1; day 8 step (no order found)." in first_lines(card)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from cds_service.present import words
 from tests.card_reading import card_about, cards_for, first_lines, topic
 from tests.document_builders import CURRENT, PREVIOUS, criterion, document, merged, policy
 
 
 def test_the_first_patient_goes_to_review_for_the_footnote_only() -> None:
     card = card_about("coverage", document())
-    assert card["summary"] == "Blinatumomab: 5 of 6 criteria of LA.PHAR.312 met, 1 for review"
+    assert card["summary"] == "Blinatumomab: 5 of 6 criteria of LA.PHAR.312 met, 1 for review (I.A.5.fn)"
     assert "I.A.5.fn" in first_lines(card)
     assert "| Labelled or guideline-listed regimen | for review | – | I.A.5.fn |" in card["detail"]
     assert "MRD, marrow: 0.5 % (2025-09-20)" in card["detail"]
@@ -54,7 +55,7 @@ def test_not_met_names_the_paragraph_its_reason_and_the_route() -> None:
     card = card_about("coverage", document(policies=[refused]))
     assert card["indicator"] == "warning"
     assert "I.A.1, B-ALL: not met, because T-lineage disease only" in first_lines(card)
-    assert "LA.PMN.53 (uses not listed go by the off-label policy)" in first_lines(card)
+    assert "go by LA.PMN.53: uses not listed go by the off-label policy" in first_lines(card)
 
 
 def test_what_is_missing_is_said_with_what_settles_it() -> None:
@@ -64,8 +65,8 @@ def test_what_is_missing_is_said_with_what_settles_it() -> None:
     ]
     open_policy = policy(overall="insufficient_information", missing=missing, decisive=["I.A.2", "I.A.4"])
     card = card_about("coverage", document(policies=[open_policy]))
-    assert "(I.A.2); settled by the prescriber's specialty." in first_lines(card)
-    assert "- I.A.4: Use. Settled by MRD result with date." in card["detail"]
+    assert "Next: the prescriber's specialty (I.A.2)" in first_lines(card)
+    assert "- I.A.4, Use: MRD result with date." in card["detail"]
 
 
 READINGS = [{"name": "no condition", "status": "met"}, {"name": "MRD-positive only", "status": "not_met"}]
@@ -114,3 +115,34 @@ def test_an_unknown_section_is_no_tally() -> None:
     card = card_about("coverage", document(policies=[unknown]))
     assert "8 of" not in card["summary"]
     assert "initial or continued request not known" in card["summary"]
+
+
+def test_many_paths_not_met_stand_in_a_list_below_and_none_is_cut_off() -> None:
+    reason = "; ".join(f"I.A.4.{letter}: reason {letter}, told at length" for letter in "abcde")
+    criteria = {**CURRENT["criteria"], "I.A.4": criterion("Requested use", "not_met", reason)}
+    refused = policy(overall="criteria_not_met", decisive=["I.A.4"], criteria=criteria)
+    card = card_about("coverage", document(policies=[refused]))
+    assert "I.A.4, Requested use: not met on each of its paths, listed below." in first_lines(card)
+    for letter in "abcde":
+        assert f"- I.A.4.{letter}: reason {letter}, told at length." in card["detail"]
+
+
+def test_a_question_is_put_once_with_each_paragraph_named_once() -> None:
+    missing = [{"criteria": ["I.A.4", "I.A.4"], "settled_by": "MRD result"}, {"criteria": ["section"], "what": None}]
+    card = card_about("coverage", document(policies=[policy(overall="insufficient_information", missing=missing)]))
+    assert "I.A.4, I.A.4" not in card["detail"]
+    assert "section:" not in card["detail"]
+
+
+def test_a_row_with_the_evidence_of_the_row_below_points_there() -> None:
+    detail = card_about("coverage", document())["detail"]
+    assert detail.count("MRD, marrow: 0.5 % (2025-09-20)") == 1
+
+
+def test_machine_codes_and_unit_codes_do_not_reach_the_reader() -> None:
+    item = {"reference": "Observation/1", "what": "Weight", "value": "99.2 [lb_av]", "date": "2025-09-28"}
+    coded = {**item, "what": "Diagnosis", "value": "B-cell leukemia (277572006), remission"}
+    assert (
+        words.evidence([item, coded])
+        == "Weight: 99.2 lb (2025-09-28); Diagnosis: B-cell leukemia, remission (2025-09-28)"
+    )

@@ -17,7 +17,7 @@ def test_the_first_patient_is_told_the_ratio_and_the_arithmetic() -> None:
     assert card["summary"] == (
         "Blinatumomab 28 mcg/day is 1.89 times the label dose of 14.8 mcg/day (30 kg, BSA 0.99 m²)"
     )
-    assert "15 mcg/m²/day × 0.99 m² = 14.8 mcg/day" in card["detail"]
+    assert "15 mcg/m²/day × 0.99 m² (0.98742) = 14.8 mcg/day" in card["detail"]
     assert "weight 30 kg (2025-09-28) and height 117 cm (2025-09-28)" in card["detail"]
     assert "Policy maximum 28 mcg/day: not exceeded (I.A.5.a and section V)" in card["detail"]
 
@@ -80,7 +80,7 @@ HEADLINES: dict[str, tuple[Json, str]] = {
     "no dose": (document(dose={"steps": [], "verdict": "unknown"}), "the ordered dose per day cannot be told"),
     "toxicity": (
         _dosed("unknown", label=None, toxicity={**STOP, "citation": "label 2.4", "table": []}),
-        "after neurotoxicity, CTCAE grade 4: label table: discontinue",
+        "Blinatumomab: discontinue, by the label's table after neurotoxicity, CTCAE grade 4",
     ),
 }
 
@@ -143,4 +143,76 @@ def test_after_a_stepped_restart_the_scheduled_arithmetic_is_named_as_such() -> 
     assert "label 4.9 mcg/day" in first_lines(card)
     assert "restart after toxicity" in first_lines(card)
     assert "How the scheduled dose, which holds again after the step, comes about: 15 mcg/m²/day" in card["detail"]
-    assert "Dose after toxicity by the table: 4.9 mcg/day." in card["detail"]
+    assert "the label's table: restart at the step dose, 4.9 mcg/day" in card["detail"]
+
+
+WARNED = issue("stale-weight", "warning", "The weight of 2025-08-12 is too old to rest a dose on: weigh again.")
+
+
+def test_a_match_on_a_doubtful_input_leads_with_the_doubt_and_never_with_the_match() -> None:
+    card = card_about("dose", _dosed("matches_label", WARNED))
+    assert "matches" not in card["summary"]
+    assert "28 mcg/day: the weight of 2025-08-12 is too old to rest a dose on: weigh again" in card["summary"]
+    assert first_lines(card, 1).startswith("- **Check first**: The weight of 2025-08-12")
+
+
+def test_what_the_verdict_line_says_is_not_said_again_as_a_finding() -> None:
+    repeated = issue("overdose", "critical", "Overdose: ordered 42, 1.5 times the label row of 28 mcg/day.")
+    reason = issue("wrong-weight-band", "critical", "The order goes by surface area; from 45 kg on the dose is fixed.")
+    card = card_about("dose", _dosed("above_label", repeated, reason, ordered="42", above_every_label_row=True))
+    assert "Overdose" not in card["detail"]
+    assert "Above every label row for this patient" in first_lines(card, 1)
+    assert "- Critical: The order goes by surface area" in first_lines(card)
+
+
+@pytest.mark.parametrize("action", ["interrupt", "discontinue", "consider-discontinuation", "unknown"])
+def test_while_the_table_halts_no_step_and_no_course_is_offered(action: str) -> None:
+    toxicity = {**STOP, "action": action, "citation": "label 2.4", "table": []}
+    steps = [step(Decimal(9), Decimal(28), "below_label", days="1-7"), step(Decimal(28), Decimal(28), "matches_label")]
+    detail = card_about("dose", _dosed("unknown", label=None, toxicity=toxicity))["detail"]
+    many = {"toxicity": toxicity, "steps": steps, "verdict": "unknown", "above_every_label_row": False}
+    stepped = card_about("dose", document(dose=many))["detail"]
+    for text in (detail, stepped):
+        assert "Each step" not in text
+        assert "Course" not in text
+        assert "below the label row" not in text
+
+
+OBSTACLES = {
+    "missing-height": "no usable height",
+    "bsa-conflict": "charted BSA against weight and height",
+    "cycle-unknown": "cycle or day not stated",
+}
+
+
+@pytest.mark.parametrize("code", OBSTACLES)
+def test_a_dose_that_cannot_be_judged_says_why_in_the_headline(code: str) -> None:
+    slip = issue("unit-slip", "warning", "“15 mcg/day” is the number of the dose per m²: was it meant per m²?")
+    obstacle = issue(code, "info", "This keeps the dose from being judged.")
+    card = card_about("dose", _dosed("unknown", slip, obstacle, label=None))
+    assert f"cannot be judged against a label row, {OBSTACLES[code]}" in card["summary"]
+    assert "Cannot be judged**: This keeps the dose from being judged" in first_lines(card, 1)
+    assert "was it meant per m²?" in card["detail"]
+
+
+def test_a_rounded_area_never_stands_alone_beside_a_product_it_does_not_give() -> None:
+    assert words.area(Decimal("0.39686")) == "0.4 m² (0.39686)"
+    assert words.area(Decimal(1)) == "1 m²"
+
+
+ORDERED = [("15.76", "15", "15.76"), ("5.95", "5.9529", "5.9"), ("28.001", "28", "28.001"), ("28", None, "28")]
+
+
+@pytest.mark.parametrize(("ordered", "label", "shown"), ORDERED)
+def test_an_ordered_dose_is_shown_as_ordered_unless_that_would_look_above_its_row(
+    ordered: str, label: str | None, shown: str
+) -> None:
+    row = Decimal(label) if label else None
+    assert words.ordered_mcg(Decimal(ordered), row) == f"{shown} mcg/day"
+
+
+def test_without_a_weight_neither_the_fixed_dose_nor_the_one_by_area_is_chosen() -> None:
+    row = candidate("a", "mrd", "1-28", mcg_per_day=None, per_m2=Decimal(15), basis=None)
+    heavy = issue("missing-weight", "warning", "No usable weight: fixed or by surface area is open.")
+    card = card_about("dose", _dosed("unknown", heavy, label=None, candidates=[row], row_ids=[]))
+    assert "15 mcg/m²/day or a fixed dose, by weight (at most 28 mcg/day)" in first_lines(card)

@@ -33,6 +33,12 @@ RELAPSED, MRD, CONSOLIDATION, NONE = "relapsed-refractory", "mrd", "consolidatio
         # rule 2: consolidation
         ({"phase": "consolidation", "bcr_abl1": "negative"}, CONSOLIDATION, ()),
         ({"phase": "consolidation", "bcr_abl1": None}, CONSOLIDATION, ("bcr-abl1-unknown-for-track",)),
+        ({"phase": "consolidation", "bcr_abl1": None, "bcr_abl1_like": "positive"}, CONSOLIDATION, ()),
+        (
+            {"phase": "consolidation", "bcr_abl1": "positive", "bcr_abl1_like": "positive"},
+            CONSOLIDATION,
+            ("bcr-abl1-unknown-for-track",),
+        ),
         ({"phase": "consolidation", "bcr_abl1": "positive", "mrd_percent": "0.1"}, MRD, ()),
         ({"phase": "consolidation", "bcr_abl1": "positive", "mrd_percent": "0.09"}, NONE, ("mrd-row-undecided",)),
         ({"phase": "consolidation", "bcr_abl1": "positive", "mrd_percent": "0"}, NONE, ()),
@@ -73,7 +79,9 @@ def test_the_track_follows_the_stated_use(facts: dict[str, Any], name: str | Non
     ("facts", "possible"),
     [
         ({"status": None}, (MRD, RELAPSED, CONSOLIDATION)),
-        ({"status": None, "phase": "induction"}, (MRD, RELAPSED)),
+        # only the stated status excludes rows: induction may be of new disease, which has none
+        ({"status": None, "phase": "induction"}, (MRD, RELAPSED, CONSOLIDATION)),
+        ({"status": "not-in-remission", "phase": "induction"}, (RELAPSED, CONSOLIDATION)),
         ({"status": "not-in-remission"}, (RELAPSED, CONSOLIDATION)),
         ({"status": "newly-diagnosed"}, (CONSOLIDATION,)),
         ({"mrd": None}, (MRD, CONSOLIDATION)),

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from cds_service.assess.ages import age_group_by_age, reached, setting_decides
+from cds_service.assess.citations import citations
 from cds_service.assess.corrections import Occasion, corrections
 from cds_service.assess.coverage import assess_policy, differences, section_of
 from cds_service.assess.dosing import DoseResult, assess_dose
@@ -76,13 +77,15 @@ def assess(case: Case, knowledge: Knowledge, settings: Settings, *, hook: str | 
         "unreadable": [{"reference": item.reference, "why": item.why} for item in case.unreadable],
     }
     document["flags"] = sorted(set(_flags(case, label, track, document, settings=settings)))
-    document["citations"] = _citations(document)
+    document["citations"] = citations(document)
     return document
 
 
 def _policy_maximum(case: Case, knowledge: Knowledge) -> tuple[Decimal | None, str]:
-    """The daily maximum of the current edition (every loaded edition prints the same)."""
+    """The daily maximum of the current edition (every loaded edition prints the same), unless another payer covers."""
     for payer in knowledge.payer_list:
+        if applies(case.patient.payer, payer)[0] == "no":
+            continue
         for policy in knowledge.editions(payer.id, case.order.drug, case.as_of):
             return policy.dose_maximum_mcg_per_day, f"{policy.document} {policy.dose_maximum_citation}"
     return None, ""
@@ -186,7 +189,9 @@ def _flags(case: Case, label: Label, track: Track, document: dict[str, Any], *, 
         "no-policy-edition": not document["policies"],
         "payer-unknown": case.patient.payer.value is None,
         "other-payer": any(policy["applies"] == "no" for policy in document["policies"]),
-        "policy-approval-not-shown": any(policy["approval_shown"] is None for policy in current),
+        "policy-approval-not-shown": any(
+            policy["approval_shown"] is None and policy["applies"] != "no" for policy in current
+        ),
         "contested-clause": any(item["decides"] for policy in current for item in policy["contested"]),
         "policy-editions-differ": bool(difference and difference["changes_result"]),
         "off-label-use": any(True for _ in doubts_about_use(case, label, track)) and track.name is not None,
@@ -199,21 +204,3 @@ def _flags(case: Case, label: Label, track: Track, document: dict[str, Any], *, 
             value = getattr(source, name)
             if isinstance(value, Fact) and value.conflict:
                 yield f"conflict-{name.replace('_', '-')}"
-
-
-def _citations(document: dict[str, Any]) -> list[dict[str, str]]:
-    """Every paragraph and label section that the document rests on, once."""
-    found: dict[tuple[str, str], None] = {}
-    for policy in document["policies"]:
-        for name, criterion in policy["criteria"].items():
-            if criterion["shown"]:
-                found[f"{policy['id']} {policy['version']}", name] = None
-    title = document["dose"]["label"]["title"]
-    places = [item["citation"] for item in document["dose"]["candidates"]]
-    places += [item["citation"] for item in document["dose"]["issues"]]
-    places += [document["premedication"]["citation"], document["hospitalisation"]["citation"]]
-    places += [item["citation"] for item in document["safety"] if item["status"] != "clear"]
-    for place in places:
-        if place:
-            found[title, place] = None
-    return [{"document": where, "paragraph": paragraph} for where, paragraph in found]

@@ -66,7 +66,8 @@ Find = Callable[[str], Finding]
 def assess_policy(policy: Policy, section_id: str | None, judged: Judged) -> PolicyResult:
     """Judge every computed paragraph of one edition. `section_id` None: which section applies is itself unknown."""
     paragraphs = {paragraph.id: paragraph for paragraph in policy.paragraph if not paragraph.not_computed}
-    text = _Text(paragraphs, judged, section_id)
+    elsewhere = Finding(Status.NOT_APPLICABLE, f"the request goes by section {section_id}") if section_id else None
+    text = _Text(paragraphs, judged, section_id, elsewhere=elsewhere)
     findings = text.evaluate()
     section = next((item for item in policy.section if item.id == section_id), None)
     top = section.requires if section else tuple(name for item in policy.section for name in item.requires)
@@ -104,6 +105,8 @@ class _Text:
     section_id: str | None
     memo: dict[int, Finding] = field(default_factory=dict)
     """Conditions already judged for this case, by identity: the readings of a clause share nearly all of them."""
+    elsewhere: Finding | None = None
+    """What is found of every paragraph of another section; None while the section is unknown."""
 
     def evaluate(self) -> dict[str, Finding]:
         """The finding of every paragraph, in the document's order; the other section's are not applicable."""
@@ -117,8 +120,8 @@ class _Text:
         return {name: find(name) for name in self.paragraphs}
 
     def _paragraph(self, paragraph: Paragraph, find: Find) -> Finding:
-        if self.section_id and not paragraph.id.startswith(f"{self.section_id}."):
-            return Finding(Status.NOT_APPLICABLE, f"the request goes by section {self.section_id}")
+        if self.elsewhere and not paragraph.id.startswith(f"{self.section_id}."):
+            return self.elsewhere
         if paragraph.only_if:
             asked = answer(self.judged, {"of": paragraph.only_if})
             if asked.status is not Status.MET:
@@ -217,12 +220,13 @@ def _with_bcr(text: _Text, value: str) -> _Text:
 def section_of(case: Case) -> tuple[str | None, tuple[str, ...]]:
     """Which section the request goes by, and flags. Unanswered: section I only where the record shows no earlier dose.
 
-    A record that was not asked shows nothing: then the section itself is unknown.
+    A record that was not asked shows nothing, and two answers that disagree are not silence: then the section itself
+    is unknown.
     """
-    asked = case.course.request_type.value
-    if asked:
-        return {"initial": "I", "continuation": "II"}.get(asked), ()
-    if case.patient.earlier_blinatumomab.value is False:
+    asked = case.course.request_type
+    if asked.value:
+        return {"initial": "I", "continuation": "II"}.get(asked.value), ()
+    if case.patient.earlier_blinatumomab.value is False and not asked.conflict:
         return "I", ("request-type-assumed",)
     return None, ("request-type-unknown",)
 

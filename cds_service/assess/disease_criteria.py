@@ -109,9 +109,9 @@ def mrd_positive(judged: Judged, _: Mapping[str, Any]) -> Finding:
     fact, mrd = judged.case.patient.mrd, found
     if mrd.detected is False:
         return Finding(Status.NOT_MET, "MRD-negative", fact.evidence)
-    if mrd.percent is None or mrd.percent >= MRD_LEVEL_PERCENT:
-        return _fresh(fact, Finding(Status.MET, "MRD-positive", fact.evidence))
-    return Finding(Status.REVIEW, f"MRD-positive below {MRD_LEVEL_PERCENT} %", fact.evidence, _MRD_LOW)
+    if _below_level(mrd):
+        return Finding(Status.REVIEW, f"MRD-positive below {MRD_LEVEL_PERCENT} %", fact.evidence, _MRD_LOW)
+    return _fresh(fact, Finding(Status.MET, "MRD-positive", fact.evidence))
 
 
 def mrd_negative_or_unavailable(judged: Judged, _: Mapping[str, Any]) -> Finding:
@@ -122,11 +122,18 @@ def mrd_negative_or_unavailable(judged: Judged, _: Mapping[str, Any]) -> Finding
     fact, mrd = judged.case.patient.mrd, found
     if mrd.detected is False:
         return _fresh(fact, Finding(Status.MET, "MRD-negative", fact.evidence))
-    if mrd.percent is not None and mrd.percent < MRD_LEVEL_PERCENT:
+    if _below_level(mrd):
         return Finding(
             Status.REVIEW, f"MRD below {MRD_LEVEL_PERCENT} %, not reported negative", fact.evidence, _MRD_LOW
         )
     return Finding(Status.NOT_MET, "MRD-positive", fact.evidence)
+
+
+def _below_level(mrd: Mrd) -> bool:
+    """Is the level stated, and below that of the indication? Reported positive and "< 0.1 %" is below it."""
+    if mrd.percent is None:
+        return False
+    return mrd.percent < MRD_LEVEL_PERCENT or (mrd.comparator in ("<", "<=") and mrd.percent == MRD_LEVEL_PERCENT)
 
 
 def _mrd(case: Case) -> Mrd | Finding:

@@ -176,7 +176,7 @@ def _by_area(judgement: Judgement, part: Part) -> bool:
 
 
 def _is_near(ordered: Decimal, fixed: Decimal) -> bool:
-    return LEAST_EXCEEDING_NEAR * fixed <= ordered <= fixed
+    return abs(ordered - fixed) <= (1 - LEAST_EXCEEDING_NEAR) * fixed
 
 
 def _next_row(judgement: Judgement) -> Iterator[Issue]:
@@ -231,5 +231,5 @@ def _cycle(judgement: Judgement) -> Iterator[Issue]:
     if lacking and judgement.track.name != NONE:
         agreed = one_dose(judgement.start_doses)
         rest = "all rows that may hold give one dose" if agreed else "the rows that may hold are listed, none is chosen"
-        says = f"The {' and '.join(lacking)} of this order is not stated: {rest}."
+        says = f"The {' and '.join(lacking)} of this order {'is' if len(lacking) == 1 else 'are'} not stated: {rest}."
         yield Issue("cycle-unknown", INFO, says, f"{judgement.label.title}, dosage")

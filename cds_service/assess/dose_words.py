@@ -22,7 +22,9 @@ def as_ordered(number: Decimal) -> str:
 
 
 def times(ratio: Decimal) -> str:
-    """'1.89' for 1.8904: cut at two decimals."""
+    """'1.89' for 1.8904: cut at two decimals; 'just over 1' where that would hide an excess."""
+    if 1 < ratio < Decimal("1.01"):
+        return "just over 1"
     return _plain(ratio.quantize(Decimal("0.01"), ROUND_DOWN))
 
 

@@ -51,12 +51,13 @@ def any_of(findings: Iterable[Finding]) -> Finding:
 
 
 def _join(findings: Iterable[Finding], order: tuple[Status, ...]) -> Finding:
-    relevant = [finding for finding in findings if finding.status is not Status.NOT_APPLICABLE]
+    passed_over = Status.NOT_APPLICABLE
+    relevant = [finding for finding in findings if finding.status is not passed_over]
     if not relevant:
         return Finding(Status.NOT_APPLICABLE, "nothing here applies")
     if len(relevant) == 1:
         return relevant[0]
-    found = {finding.status for finding in relevant}
+    found = [finding.status for finding in relevant]
     status = next(each for each in order if each in found)
     deciding = [finding for finding in relevant if finding.status is status]
     if len(deciding) == 1:

@@ -28,6 +28,12 @@ _CONSOLIDATION_REGIMENS = frozenset(
     }
 )
 """`with-tki` is not a combination of the labelled consolidation use."""
+_DOSE_DOUBT = {
+    "above_label": "the ordered dose is above the label row",
+    "below_label": "the ordered dose is below the label row",
+    "no_label_row": "there is no label row to compare the ordered dose with",
+    "unknown": "whether the ordered dose is that of a label row cannot be told",
+}
 _FACTS_USED = ("birth_date", "lineage", "cd19", "weight")
 _FACTS_USED_BY = {"mrd": ("mrd",), "consolidation": ("bcr_abl1",), "bsa": ("height",)}
 _ANSWERS_USED = ("disease_status", "treatment_phase", "regimen", "cycle", "day")
@@ -38,7 +44,7 @@ def labelled_regimen(case: Case, label: Label, track: Track, dose: DoseResult) -
     doubts = tuple(doubts_about_use(case, label, track)) + tuple(_conflicts(case, track, dose.basis))
     evidence = _evidence(case)
     if dose.verdict != "matches_label":
-        doubts += (f"the ordered dose is not that of a label row ({dose.verdict.replace('_', ' ')})",)
+        doubts += (_DOSE_DOUBT[dose.verdict],)
     if doubts:
         return Finding(Status.REVIEW, "; ".join(doubts), evidence, _SETTLED)
     return Finding(Status.MET, f"labelled use and dose ({label.title})", evidence)
@@ -62,7 +68,7 @@ def doubts_about_use(case: Case, label: Label, track: Track) -> Iterator[str]:
 
 def _track_doubts(case: Case, track: Track) -> Iterator[str]:
     if track.name not in ("mrd", "relapsed-refractory", "consolidation"):
-        yield "no label row for this use" if track.name == "none" else "the labelled use is not known"
+        yield "this use has no label row" if track.name == "none" else "the labelled use is not known"
         return
     if track.flagged:
         yield track.reason

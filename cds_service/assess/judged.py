@@ -25,6 +25,16 @@ def unknown(fact: Fact[Any], what: str, settled_by: str) -> Finding:
     return Finding(Status.UNKNOWN, reason, fact.evidence, settled_by)
 
 
+_SPOKEN = {
+    "post-consolidation": "treatment after consolidation",
+    "relapsed-refractory": "relapsed or refractory disease",
+    "combination-multiagent": "combined with multiagent therapy",
+    "alternating-multiagent": "alternating with multiagent therapy",
+    "with-tki": "with a TKI",
+    "alternating-pomp": "alternating with POMP",
+}
+
+
 def spoken(code: str) -> str:
-    """A code of the order questions as words: 'relapsed-refractory' -> 'relapsed refractory'."""
-    return code.replace("-", " ")
+    """A code of the order questions as words: 'post-consolidation' -> 'treatment after consolidation'."""
+    return _SPOKEN.get(code, code.replace("-", " "))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeVar
 
+from cds_service.assess.measures import cut
 from cds_service.assess.premedication_orders import Ordered, already_ordered
 from cds_service.assess.premedication_times import Moment, applies_at_start, moments
 from cds_service.assess.safety_item import evidence_document, plain
@@ -58,7 +59,7 @@ class PremedicationResult:
         return {
             "label_row": bool(self.rows),
             **_row_document(self.rows),
-            "dose_mg": self.dose_mg,
+            "dose_mg": cut(self.dose_mg),
             "dose_note": self.dose_note,
             "applies_now": self.applies_now,
             "times": [moment.name for moment in self.due],
@@ -187,7 +188,7 @@ def _other_row(row: PremedicationRow, bsa_m2: Decimal | None) -> dict[str, objec
         "row_id": row.id,
         "track": row.track,
         "age_group": row.age_group,
-        "dose_mg": row_dose_mg(row, bsa_m2),
+        "dose_mg": cut(row_dose_mg(row, bsa_m2)),
         "alternatives": list(row.alternatives),
         **{name: getattr(row, name) for name in shown},
     }

@@ -66,10 +66,10 @@ def use(judged: Judged, parameters: Mapping[str, Any]) -> Finding:
     elif phase.value is None:
         return unknown(phase, "the treatment phase", "The phase of treatment (order question)")
     else:
-        holds, evidence, given = phase.value == wanted, phase.evidence, f"phase {spoken(phase.value)}"
+        holds, evidence, given = phase.value == wanted, phase.evidence, spoken(phase.value)
     if holds:
         return Finding(Status.MET, f"use: {given}", evidence)
-    return Finding(Status.NOT_MET, f"for {spoken(wanted)}, and the order is for {given}", evidence)
+    return Finding(Status.NOT_MET, f"asks for {spoken(wanted)}, the order is for {given}", evidence)
 
 
 def regimen(judged: Judged, parameters: Mapping[str, Any]) -> Finding:

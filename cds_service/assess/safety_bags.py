@@ -13,7 +13,7 @@ from cds_service.facts.model import Evidence
 from cds_service.knowledge.label import Bag
 
 OLDER_LABELS = (
-    "older labels said {line} kg for the 7-day bag and had no 72-hour or 96-hour bag; check your label version."
+    "check your label version; older labels said {line} kg for the 7-day bag and had no 72-hour or 96-hour bag."
 )
 
 

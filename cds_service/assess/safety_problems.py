@@ -163,4 +163,4 @@ def _grade(rule: ProblemRule, problem: Problem) -> str:
     if problem.scale == "ctcae":
         return f" Grade {problem.grade} (CTCAE) on file: confirm the worst and the present grade."
     scale = f"{problem.scale.upper()}" if problem.scale else "scale not stated"
-    return f" Grade {problem.grade} ({scale}) on file is not a CTCAE grade: state the CTCAE grade."
+    return f" Grade {problem.grade} ({scale}) on file is not a CTCAE grade as recorded: state the CTCAE grade."

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from cds_service.assess.disease_criteria import bcr_abl1_status
+from cds_service.assess.judged import spoken
 from cds_service.facts.model import Case, Evidence, Mrd
 
 MRD, RELAPSED, CONSOLIDATION, NONE = "mrd", "relapsed-refractory", "consolidation", "none"
@@ -46,7 +48,8 @@ _POSSIBLE = {
     "not-in-remission": (RELAPSED, CONSOLIDATION),
     **dict.fromkeys(_REMISSION, (MRD, CONSOLIDATION)),
 }
-"""Tracks that a status does not exclude; without a status none is excluded."""
+"""Tracks that a status does not exclude; without a status none is excluded. A stated induction excludes none: of new
+disease it has no row, so the rows that are left would make a missing step of what may be none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +110,11 @@ class _Use:
 def track_of(case: Case) -> Track:
     """The track of this order. Never raises; None in `name` means that too little is known."""
     patient, course = case.patient, case.course
-    facts = (course.disease_status, course.treatment_phase, patient.bcr_abl1, patient.mrd)
+    facts = (course.disease_status, course.treatment_phase, patient.bcr_abl1, patient.bcr_abl1_like, patient.mrd)
     use = _Use(
         course.disease_status.value,
         course.treatment_phase.value,
-        patient.bcr_abl1.value,
+        bcr_abl1_status(case)[0],
         patient.mrd.value,
         patient.mrd.stale,
         tuple(dict.fromkeys(item for fact in facts for item in fact.evidence)),
@@ -121,7 +124,7 @@ def track_of(case: Case) -> Track:
     if use.phase == CONSOLIDATION:
         return _consolidation(use)
     if use.phase in _WITHOUT_ROW:
-        return use.track(NONE, f"{use.phase.replace('-', ' ')} is a use without a row in the label")
+        return use.track(NONE, f"{spoken(use.phase)} is a use without a row in the label")
     if use.status in _REMISSION and use.mrd_positive:
         return _mrd(use)
     return _without_row_or_unknown(use)
@@ -180,8 +183,6 @@ def _without_row_or_unknown(use: _Use) -> Track:
     if induction and use.status in _REMISSION and use.mrd_positive is False:
         return use.track(NONE, "induction in remission with MRD negative is a use without a row in the label")
     possible = _POSSIBLE.get(use.status or "", (MRD, RELAPSED, CONSOLIDATION))
-    if induction:
-        possible = tuple(name for name in possible if name != CONSOLIDATION)
     if use.mrd_positive is False:
         possible = tuple(name for name in possible if name != MRD)
     missing = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -17,6 +18,11 @@ from cds_service.hooks.call import HookCall
 from cds_service.hooks.services import service_for, services
 from cds_service.parts import Parts
 from cds_service.web.json_body import dump_json, parse_json
+
+_LOG = logging.getLogger("cds_service.assess")
+_BUG = CallError(
+    "this call failed; no advice was computed", mend="Do not read this as 'no concerns'. Please report it."
+)
 
 
 def assess_one(data: bytes, parts: Parts, *, today: date, as_of: date | None) -> Guidance:
@@ -54,15 +60,28 @@ def print_text(guidance: Guidance, out: Console) -> None:
 
 
 def looks_like_lines(data: bytes) -> bool:
-    """Is this NDJSON: a first line that is a whole document, and more after it?"""
-    first, _, rest = data.lstrip().partition(b"\n")
-    if not rest.strip():
+    """Is this NDJSON: more than one line, of which the first is a whole document or any is a whole call?
+
+    A call written over several lines has no such line, and a bad first line must not hide the calls after it.
+    """
+    lines = [line for line in data.splitlines() if line.strip()]
+    if len(lines) < 2:
         return False
+    return _document(lines[0]) is not _NOT_JSON or any(_is_call(_document(line)) for line in lines[1:])
+
+
+_NOT_JSON = object()
+
+
+def _document(line: bytes) -> object:
     try:
-        parse_json(first)
+        return parse_json(line)
     except CallError:
-        return False
-    return True
+        return _NOT_JSON
+
+
+def _is_call(document: object) -> bool:
+    return isinstance(document, dict) and "hook" in document
 
 
 def assess_lines(data: bytes, parts: Parts, *, today: date, as_of: date | None) -> Iterator[tuple[str, bool]]:
@@ -74,6 +93,9 @@ def assess_lines(data: bytes, parts: Parts, *, today: date, as_of: date | None) 
             yield dump_json(as_json(assess_one(line, parts, today=today, as_of=as_of))), True
         except CallError as mistake:
             yield dump_json(error_json(mistake, line=number)), False
+        except Exception as bug:  # as the service does: a bug spoils one answer, not the thousands after it
+            _LOG.error("bug: %s at line %d", type(bug).__name__, number)
+            yield dump_json(error_json(_BUG, line=number)), False
 
 
 def write_lines(data: bytes, parts: Parts, out: BinaryIO, *, today: date, as_of: date | None, remarks: Console) -> int:

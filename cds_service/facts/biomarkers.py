@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cds_service.facts import answers as results
 from cds_service.facts import specimens
@@ -55,7 +56,7 @@ def read_bcr_abl1(record: Record, answers: Answers, timeline: Timeline, status: 
     told += [found for concept, value in named for found in _diagnosed(record, f"diagnosis.{concept}", value)]
     measured = list(_fusion_results(record))
     both = _both_transcripts(record, measured, timeline, status)
-    told += [_judged(record, result, timeline, status, both) for result in measured]
+    told += [_judged(record, result, timeline, status=status, both=both) for result in measured]
     return agreed(told, topic="BCR::ABL1 sources")
 
 
@@ -73,7 +74,7 @@ def read_kmt2a(record: Record, answers: Answers) -> Fact[str]:
     for observed in record.observations:
         genes = _genes(record, observed)
         named = {"kmt2a.rearrangement", "kmt2a.share"} & observed.concepts or "gene.kmt2a" in genes
-        if not named and not _KMT2A.search(observed.said):
+        if not named and "kmt2a" not in _named_in(observed.said):
             continue
         value = _plain(results.qualitative(observed.resource, record.value_sets))
         if _T_11Q23.search(_iscn(record, observed)):
@@ -105,20 +106,30 @@ def _doubt(condition: Diagnosed) -> str | None:
 
 def _like_results(record: Record) -> Iterator[Told[str]]:
     for observed in record.observations:
-        if observed.final and _LIKE.search(observed.said):
+        if observed.final and "like" in _named_in(observed.said):
             value = _plain(results.qualitative(observed.resource, record.value_sets))
             yield Told(value, observed.evidence("BCR::ABL1-like", _shown(record, observed, value)))
+
+
+@lru_cache(maxsize=2048)
+def _named_in(said: str) -> frozenset[str]:
+    """What the words of a code name: fusion, like, kmt2a. Kept, because codes repeat from call to call."""
+    found = {"like"} if _LIKE.search(said) else set()
+    if _FUSION.search(said) and not _CONTROL.search(said):
+        found.add("fusion")
+    return frozenset(found | ({"kmt2a"} if _KMT2A.search(said) else set()))
 
 
 def _fusion_results(record: Record) -> Iterator[_Result]:
     """Every result about the fusion gene: by code, by genes studied, by ISCN string or by the words of its code."""
     for observed in record.observations:
-        if "bcr-abl1.control" in observed.concepts or _LIKE.search(observed.said):
+        named = _named_in(observed.said)
+        if "bcr-abl1.control" in observed.concepts or "like" in named:
             continue
         assays = {concept for concept in observed.concepts if concept.startswith(("bcr-abl1.", "cytogenetics"))}
         if {"gene.bcr", "gene.abl1"} <= _genes(record, observed):
             assays.add("genomics.variant")
-        if not assays and _FUSION.search(observed.said) and not _CONTROL.search(observed.said):
+        if not assays and "fusion" in named:
             assays = {concept for concept, word in _ASSAYS if word.search(observed.said)} or {"bcr-abl1.other-assay"}
         if assays and not _germline(record, observed):
             yield _Result(observed, _value(record, observed), frozenset(assays), specimens.words(record, observed))
@@ -168,10 +179,12 @@ def _from_disease(record: Record, result: _Result, timeline: Timeline, status: s
     if result.value == "zero":
         return specimens.at_onset(result.observed.day, timeline)
     day = result.observed.day
-    return result.value == NEGATIVE and not specimens.from_remission(record, result.said, day, timeline, status)
+    return result.value == NEGATIVE and not specimens.from_remission(record, result.said, day, timeline, status=status)
 
 
-def _judged(record: Record, result: _Result, timeline: Timeline, status: str | None, both: frozenset[str]) -> Told[str]:
+def _judged(
+    record: Record, result: _Result, timeline: Timeline, *, status: str | None, both: frozenset[str]
+) -> Told[str]:
     shown = _shown(record, result.observed, result.value)
     evidence = result.observed.evidence(_what(result), shown)
     if result.value == POSITIVE:
@@ -209,9 +222,14 @@ def _iscn(record: Record, observed: Observed) -> str:
 def _genes(record: Record, observed: Observed) -> frozenset[str]:
     """Genes named in the components of a variant result."""
     found: set[str] = set()
-    for part in record.components(observed) if "genomics.variant" in observed.concepts else ():
+    if "genomics.variant" not in observed.concepts:
+        return _NO_GENES
+    for part in record.components(observed):
         found |= codes.names(part.resource.get("valueCodeableConcept"), record.value_sets)
     return frozenset(found)
+
+
+_NO_GENES: frozenset[str] = frozenset()
 
 
 def _germline(record: Record, observed: Observed) -> bool:

@@ -74,66 +74,88 @@ def read_cases(
 
 def _case(call: _Call, given: Given) -> Case:
     record, order = call.record, given.entry.resource
-    answers = read_answers(record, order)
-    dosage = read_dosage(record.chart, order)
+    answers, dosage = read_answers(record, order), read_dosage(record.chart, order)
     as_of = call.as_of or reader.day(reader.text(order, "authoredOn")) or record.call_day
     start = dosage.start or as_of
     diagnosis = disease.read_diagnosis_date(record, answers)
     timeline = disease.read_timeline(record, answers, start, diagnosis)
     status = disease.read_status(record, answers, timeline)
-    course = _course(answers, status)
     partners = therapies.read_concomitant(record, call.medications)
-    facts = _patient(call, order, answers, timeline, status)
-    facts = replace(facts, diagnosis_date=diagnosis, payer=read_payer(record, as_of, call.payers))
-    facts = replace(facts, problems=read_problems(record, call.medications, _cycle_start(course, start)))
-    facts = replace(facts, concomitant=partners)
-    course = replace(course, regimen=_beside_a_tki(course.regimen, partners))
-    notes = _notes(record, given.entry, answers)
-    return Case(facts, course, read_order(record, given.entry, given.drug, dosage, call.medications), as_of, notes)
-
-
-def _patient(call: _Call, order: Json, answers: Answers, timeline: Timeline, status: Fact[str]) -> PatientFacts:
-    record, start = call.record, timeline.start
-    latest = max(start, record.call_day, call.as_of or start)
-    birth = patient.read_birth_date(record)
-    body = read_body(record, birth.value, start, latest=latest)
-    therapy = therapies.therapy_days(call.medications, start, timeline.first_dose)
-    return PatientFacts(
+    course = _course(answers, status, partners)
+    facts = PatientFacts(
         reference=patient.patient_reference(record),
-        birth_date=birth,
-        sex=patient.read_sex(record),
-        lineage=disease.read_lineage(record, answers, order),
-        bcr_abl1=biomarkers.read_bcr_abl1(record, answers, timeline, status.value),
-        bcr_abl1_like=biomarkers.read_bcr_abl1_like(record, answers),
-        kmt2a=biomarkers.read_kmt2a(record, answers),
-        cd19=read_cd19(record, answers, timeline, therapy),
-        prior_cd19_therapy=answers.fact("prior-cd19-therapy"),
-        mrd=read_mrd(record, answers, timeline),
-        weight=body.weight,
-        height=body.height,
-        charted_bsa=body.bsa,
-        body_warnings=body.warnings,
-        childbearing_potential=answers.fact("childbearing-potential"),
-        pregnancy=labs.read_pregnancy(record, start, latest=latest),
-        allergies=read_allergies(record),
-        allergies_asked="allergies" in record.chart.answered,
-        labs=labs.read_labs(record, start, latest=latest),
-        vaccines=read_vaccines(record),
-        steroid_orders=read_steroids(record, call.medications),
-        birth_weight_g=newborn.read_birth_weight(record),
-        gestational_age_days=newborn.read_gestational_age(record),
+        diagnosis_date=diagnosis,
+        payer=read_payer(record, as_of, call.payers),
         prescriber=read_prescriber(record, order, call.user_id),
-        earlier_blinatumomab=therapies.read_earlier_blinatumomab(record, call.medications, answers, start),
+        problems=read_problems(record, call.medications, _cycle_start(course, start)),
+        concomitant=partners,
+        **_disease(call, order, answers, timeline, status=status.value),
+        **_body(call, start),
+        **_safety(call, answers, start),
     )
+    notes = _notes(record, given.entry, answers)
+    return Case(facts, course, read_order(record, given, dosage, call.medications), as_of, notes)
 
 
-def _course(answers: Answers, status: Fact[str]) -> Course:
+def _disease(call: _Call, order: Json, answers: Answers, timeline: Timeline, *, status: str | None) -> dict[str, Any]:
+    """Facts of the disease, by the names of their fields."""
+    record = call.record
+    therapy = therapies.therapy_days(call.medications, timeline.start, timeline.first_dose)
+    return {
+        "lineage": disease.read_lineage(record, answers, order),
+        "bcr_abl1": biomarkers.read_bcr_abl1(record, answers, timeline, status),
+        "bcr_abl1_like": biomarkers.read_bcr_abl1_like(record, answers),
+        "kmt2a": biomarkers.read_kmt2a(record, answers),
+        "cd19": read_cd19(record, answers, timeline, therapy),
+        "prior_cd19_therapy": answers.fact("prior-cd19-therapy"),
+        "mrd": read_mrd(record, answers, timeline),
+    }
+
+
+def _body(call: _Call, start: date) -> dict[str, Any]:
+    """Facts of the person, by the names of their fields."""
+    record, birth = call.record, patient.read_birth_date(call.record)
+    body = read_body(record, birth.value, start, latest=_latest(call, start))
+    return {
+        "birth_date": birth,
+        "sex": patient.read_sex(record),
+        "weight": body.weight,
+        "height": body.height,
+        "charted_bsa": body.bsa,
+        "body_warnings": body.warnings,
+        "birth_weight_g": newborn.read_birth_weight(record),
+        "gestational_age_days": newborn.read_gestational_age(record),
+    }
+
+
+def _safety(call: _Call, answers: Answers, start: date) -> dict[str, Any]:
+    """Facts that bear on safety, by the names of their fields."""
+    record, latest = call.record, _latest(call, start)
+    return {
+        "childbearing_potential": answers.fact("childbearing-potential"),
+        "pregnancy": labs.read_pregnancy(record, start, latest=latest),
+        "allergies": read_allergies(record),
+        "allergies_asked": "allergies" in record.chart.answered,
+        "labs": labs.read_labs(record, start, latest=latest),
+        "vaccines": read_vaccines(record),
+        "steroid_orders": read_steroids(record, call.medications),
+        "earlier_blinatumomab": therapies.read_earlier_blinatumomab(record, call.medications, answers, start),
+    }
+
+
+def _latest(call: _Call, start: date) -> date:
+    """Results dated later than this are mistakes: after the call, the date asked about and the planned start."""
+    return max(start, call.record.call_day, call.as_of or start)
+
+
+def _course(answers: Answers, status: Fact[str], partners: Sequence[ConcomitantDrug]) -> Course:
     """Every order question by the name of its field."""
     given: dict[str, Any] = {
         item.name: answers.fact(item.name.replace("_", "-"))
         for item in fields(Course)
         if item.name not in ("disease_status", "regimen_partners")
     }
+    given["regimen"] = _beside_a_tki(given["regimen"], partners)
     return Course(disease_status=status, regimen_partners=answers.texts("regimen-partners"), **given)
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
+from functools import lru_cache
 
 from cds_service.facts import answers as results
 from cds_service.facts import specimens
@@ -18,6 +19,7 @@ from cds_service.facts.disease import Timeline
 from cds_service.facts.model import Fact
 from cds_service.facts.questions import Answers
 from cds_service.facts.record import Observed, Record
+from cds_service.facts.reports import EVIDENCE_ONLY, report_mentions
 from cds_service.fhir import reader
 
 POSITIVE, PARTIAL, NEGATIVE = "positive", "partial-or-dim", "negative"
@@ -61,6 +63,7 @@ def read_cd19(record: Record, answers: Answers, timeline: Timeline, therapy_days
     latest = max(limits) if limits else None
     told = [*_answered(answers, latest)]
     told += [_placed(record, observed, latest) for observed in record.observations if _is_about_blasts(observed)]
+    told += [Told(None, shown, EVIDENCE_ONLY) for shown in report_mentions(record, _MENTION, "CD19")]
     fact = agreed(told, topic="CD19 results")
     earlier = answers.fact("prior-cd19-therapy").value
     if fact.value == POSITIVE and not therapy_days and earlier in ("blinatumomab", "car-t", "other"):
@@ -86,7 +89,11 @@ def _is_about_blasts(observed: Observed) -> bool:
         return False
     if "immunophenotype" in observed.concepts:
         return True
-    said = observed.said
+    return _names_blasts(observed.said)
+
+
+@lru_cache(maxsize=2048)
+def _names_blasts(said: str) -> bool:
     return bool(_MENTION.search(said) and _ON_BLASTS.search(said) and not _NOT_EXPRESSION.search(said))
 
 

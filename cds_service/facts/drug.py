@@ -76,6 +76,7 @@ def read_drug(record: Record, resource: Json) -> Drug:
         return Drug(frozenset({BLINATUMOMAB}), _MATCHED_BY.get(ours.system, "text"), "blinatumomab", said.lower())
     known = [(name, code) for name, code in found if name.startswith("drug.")]
     if known:
+        said = "; ".join((said, *(code.display for _, code in known)))  # our displays tell the form: "Oral Tablet"
         return Drug(frozenset(name for name, _ in known), None, _name_of(known[0][1]), said.lower())
     return _by_text(said)
 

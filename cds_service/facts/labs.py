@@ -71,9 +71,8 @@ def _upper_limit(resource: Json, unit: str | None) -> Decimal | None:
     """`referenceRange.high` in the unit of the value; None when none, another unit, or several ranges differ."""
     highs = set()
     for limits in reader.objects(resource, "referenceRange"):
-        kind = {code for _, code, _ in reader.codings(limits.get("type"))}
         high = reader.quantity(limits.get("high"))
-        if high is None or (kind and "normal" not in kind):
+        if high is None or ("type" in limits and not reader.has_code(limits["type"], "normal")):
             continue
         written = high.unit or high.code
         highs.add(high.value if written is None or units.same_unit(written, unit) else None)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
 
 from cds_service.dates import PartialDate, days_between
 from cds_service.facts import specimens
@@ -19,6 +20,7 @@ from cds_service.facts.model import Evidence, Fact, Mrd
 from cds_service.facts.mrd_value import read_value
 from cds_service.facts.questions import Answers
 from cds_service.facts.record import Observed, Record, newness, printed
+from cds_service.facts.reports import EVIDENCE_ONLY, report_mentions
 from cds_service.fhir import reader
 
 _MRD = re.compile(r"(?:minimal|minimum|measurable) residual (?:disease|leuk)|\bmrd\b")
@@ -52,11 +54,13 @@ class _Candidate:
 def read_mrd(record: Record, answers: Answers, timeline: Timeline) -> Fact[Mrd]:
     """The MRD result that decides for this course, with all others as evidence."""
     found = [*_answered(answers), *_observed(record)]
-    evidence = tuple(dict.fromkeys(candidate.evidence for candidate in found))
+    texts = report_mentions(record, _MRD, "MRD")
+    evidence = tuple(dict.fromkeys((*(candidate.evidence for candidate in found), *texts)))
     usable = [candidate for candidate in found if candidate.final]
     in_time = [candidate for candidate in usable if _before_first_dose(candidate, timeline)]
     if not in_time:
         why = next((candidate.problem for candidate in found if candidate.problem), None)
+        why = why or (EVIDENCE_ONLY if texts else None)
         late = "the MRD results on file were taken after this course began" if usable else why
         return Fact(None, evidence, late)
     decided = _deciding(in_time)
@@ -149,6 +153,7 @@ def _observed(record: Record) -> Iterator[_Candidate]:
                     yield candidate
 
 
+@lru_cache(maxsize=2048)
 def _is_mrd(said: str) -> bool:
     return bool(_MRD.search(said)) and not _NOT_MRD.search(said) and not _OTHER_DISEASE.search(said)
 

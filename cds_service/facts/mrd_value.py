@@ -12,6 +12,8 @@ from cds_service.fhir import reader
 from cds_service.fhir.reader import Json, Quantity
 from cds_service.terminology import ValueSets
 
+POSITIVE_FROM_PERCENT = Decimal("0.1")
+"""A level from here on is that of the labelled use; no report calls it negative."""
 NEGATIVE_BELOW_PERCENT = Decimal("0.01")
 """`< x` counts as negative up to this x (input contract, row MRD); another `<` is unknown."""
 _COMPARED = {"≤": "<=", "≥": ">=", "less than": "<", "below": "<", "greater than": ">", "above": ">"}
@@ -70,12 +72,23 @@ class _Level:
 def _with_level(level: _Level, reported: str | None, text: str | None) -> MrdValue:
     detected = _detected(level)
     if reported is not None:
-        if detected is not None and level.number == 0 and reported == results.POSITIVE:
-            problem = "the MRD result contradicts itself: zero, and reported positive"
-            return MrdValue(None, level.percent, level.comparator, None, level.as_written, problem)
+        problem = _contradiction(level, reported)
+        if problem:
+            return MrdValue(None, None, level.comparator, None, level.as_written, problem)
         detected = reported == results.POSITIVE
     words = text or (f"{level.as_written}, {reported}" if reported else level.as_written)
     return MrdValue(detected, level.percent, level.comparator, reported, words)
+
+
+def _contradiction(level: _Level, reported: str) -> str | None:
+    """Zero that is called positive, or a level of the labelled use that is called negative."""
+    if level.comparator in ("<", "<="):
+        return None
+    if level.number == 0 and level.comparator is None and reported == results.POSITIVE:
+        return "the MRD result contradicts itself: zero, and reported positive"
+    if level.percent is not None and level.percent >= POSITIVE_FROM_PERCENT and reported == results.NEGATIVE:
+        return f"the MRD result contradicts itself: {level.as_written}, and reported negative"
+    return None
 
 
 def _detected(level: _Level) -> bool | None:

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from cds_service.facts.dosage import Dosage, read_dosage
-from cds_service.facts.drug import Drug
 from cds_service.facts.model import Evidence, Order, OrderedStep, OtherOrder
 from cds_service.facts.record import Record, printed
 from cds_service.facts.therapies import Given
 from cds_service.fhir import reader
-from cds_service.fhir.chart import Entry
 
 _LONGEST_PAUSE = timedelta(days=1)
 """Between a step order and its continuation."""
@@ -25,8 +23,9 @@ class _Days:
     last: date | None
 
 
-def read_order(record: Record, entry: Entry, drug: Drug, dosage: Dosage, medications: tuple[Given, ...]) -> Order:
+def read_order(record: Record, draft: Given, dosage: Dosage, medications: tuple[Given, ...]) -> Order:
     """The order as we understand it, with the other orders for the drug."""
+    entry = draft.entry
     written = reader.when(entry.resource, "authoredOn")
     shown = "; ".join(step.as_written for step in dosage.steps) or "no dose stated"
     mine = _days(dosage.start, dosage.steps)
@@ -38,7 +37,7 @@ def read_order(record: Record, entry: Entry, drug: Drug, dosage: Dosage, medicat
     return Order(
         reference=entry.reference,
         drug="blinatumomab",
-        matched_by=drug.matched_by or "text",
+        matched_by=draft.drug.matched_by or "text",
         steps=dosage.steps,
         max_per_day=dosage.max_per_day,
         text=dosage.text,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from cds_service.facts.model import Evidence, Fact
-from cds_service.facts.record import Record
+from cds_service.facts.record import Record, named
 from cds_service.fhir import codes, reader
 from cds_service.fhir.chart import Entry
 from cds_service.fhir.reader import Json
@@ -86,7 +86,7 @@ def _values(record: Record, concept: Json) -> Iterator[tuple[str, str]]:
     """(value, words) for each coding that says something."""
     for name, code in codes.matches(concept, record.value_sets):
         if name.startswith("specialty."):
-            yield name.removeprefix("specialty."), f"{code.display} ({code.code})"
+            yield name.removeprefix("specialty."), named(code)
     for system, written, _ in reader.codings(concept):
         known = record.value_sets.concepts(system, written)
         if system and record.value_sets.canonical(system) == NUCC and written and not known:

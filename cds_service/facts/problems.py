@@ -13,7 +13,7 @@ from datetime import date
 
 from cds_service.dates import PartialDate
 from cds_service.facts.model import Evidence, Problem
-from cds_service.facts.record import Diagnosed, Record, printed
+from cds_service.facts.record import Diagnosed, Record, named, printed
 from cds_service.facts.therapies import Given
 from cds_service.fhir import codes, reader
 from cds_service.fhir.chart import Entry
@@ -78,7 +78,7 @@ def _of_condition(record: Record, condition: Diagnosed, cycle_start: date | None
     over = condition.past or clinical == "remission" or any(key.startswith("abatement") for key in condition.resource)
     active = False if over else True if clinical in ("active", "recurrence", "relapse") else None
     for kind, code in _kinds(record, condition.resource.get("code"), condition.found, condition.said):
-        shown = f"{code.display} ({code.code})" if code else record.chart.quote(condition.said, 80)
+        shown = named(code) if code else record.chart.quote(condition.said, 80)
         status = ", ".join(word for word in (clinical, "unconfirmed" if condition.doubtful else None) if word)
         evidence = condition.evidence("Diagnosis", f"{shown}{', ' + status if status else ''}")
         grade, scale = _graded(code, words)
@@ -108,7 +108,7 @@ def _of_event(record: Record, entry: Entry, cycle_start: date | None) -> Iterato
     words = f"{said}; {reader.words(resource.get('severity')).lower()}"
     found = codes.matches(concept, record.value_sets)
     for kind, code in _kinds(record, concept, found, said):
-        shown = f"{code.display} ({code.code})" if code else record.chart.quote(said, 80)
+        shown = named(code) if code else record.chart.quote(said, 80)
         grade, scale = _graded(code, words)
         evidence = Evidence(entry.reference, "Adverse event", shown, printed(written))
         yield Problem(kind, active, onset, grade, scale, _in_cycle(onset, cycle_start), evidence)

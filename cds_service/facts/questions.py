@@ -20,6 +20,7 @@ from cds_service.fhir import reader
 from cds_service.fhir.chart import Entry
 from cds_service.fhir.reader import Json
 
+_SILENT: Fact[Any] = Fact()
 _COUNTS = ("completed", "amended")
 _MOST_ITEMS = 500
 
@@ -49,6 +50,8 @@ class Answers:
 
     def fact(self, link_id: str) -> Fact[Any]:
         """The answer to one question as a fact."""
+        if not any(link_id in response.answers for response in self.responses):
+            return _SILENT
         return agreed(self.told(link_id), topic="the answers")
 
     def told(self, link_id: str) -> tuple[Told[Any], ...]:

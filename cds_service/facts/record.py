@@ -4,6 +4,7 @@ already looked up. The only state shared between readers; knows FHIR, judges not
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, lru_cache
@@ -18,6 +19,7 @@ from cds_service.terminology import Code, ValueSets
 _USABLE = ("final", "amended", "corrected")
 _NOT_A_DIAGNOSIS = ("refuted", "entered-in-error", "differential")
 _DOUBTFUL = ("unconfirmed", "provisional")
+_NO_CONCEPTS: frozenset[str] = frozenset()
 _PAST = ("inactive", "resolved")
 
 
@@ -77,7 +79,7 @@ class Diagnosed:
 
     def display(self, *prefixes: str) -> str:
         """Our own words for it: the display of its first code in these families of concepts."""
-        shown = (f"{code.display} ({code.code})" for name, code in self.found if name.startswith(prefixes))
+        shown = (named(code) for name, code in self.found if name.startswith(prefixes))
         return next(shown, "as written in the record")
 
     def evidence(self, what: str, value: str | None) -> Evidence:
@@ -123,9 +125,8 @@ class Record:
         return tuple(self._observed(part, observed.reference, observed) for part in parts)
 
     def _observed(self, resource: Json, reference: str, parent: Observed | None = None) -> Observed:
-        code = resource.get("code")
-        names = codes.names(code, self.value_sets)
-        said = reader.words(code).lower()
+        found, said = codes.read(resource.get("code"), self.value_sets)
+        names = frozenset([name for name, _ in found]) if found else _NO_CONCEPTS
         if parent is not None:
             return Observed(resource, parent.resource, reference, names, said, parent.written, parent.final)
         written = reader.when(resource, "effectiveDateTime", "effectivePeriod", "effectiveInstant", "issued")
@@ -136,18 +137,23 @@ class Record:
         verification, clinical = resource.get("verificationStatus"), resource.get("clinicalStatus")
         if reader.has_code(verification, *_NOT_A_DIAGNOSIS):
             return None
-        concept = resource.get("code")
+        found, said = codes.read(resource.get("code"), self.value_sets)
         return Diagnosed(
             resource,
             reference,
-            codes.matches(concept, self.value_sets),
-            reader.words(concept).lower(),
+            found,
+            said,
             doubtful=reader.has_code(verification, *_DOUBTFUL),
             past=reader.has_code(clinical, *_PAST),
-            clinical=next((code for _, code, _ in reader.codings(clinical) if code), None),
+            clinical=reader.first_code(clinical),
             onset=reader.when(resource, "onsetDateTime") or reader.text(reader.first(resource, "onsetPeriod"), "start"),
             recorded=reader.when(resource, "recordedDate"),
         )
+
+
+def named(code: Code) -> str:
+    """A code in words, with the code itself: its display without the class that SNOMED CT adds in brackets."""
+    return f"{re.sub(r' [(](?:disorder|finding)[)]$', '', code.display)} ({code.code})"
 
 
 @lru_cache(maxsize=4096)

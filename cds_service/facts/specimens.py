@@ -52,7 +52,7 @@ def at_onset(day: date | None, timeline: Timeline) -> bool:
     return timeline.relapse is not None and timeline.relapse - _BEFORE <= day <= timeline.relapse + _AFTER
 
 
-def from_remission(record: Record, said: str, day: date | None, timeline: Timeline, status: str | None) -> bool:
+def from_remission(record: Record, said: str, day: date | None, timeline: Timeline, *, status: str | None) -> bool:
     """Is it known to be from remission: by its words, or by its date between the onset of disease and now?"""
     if _ONSET_WORDS.search(said) or at_onset(day, timeline):
         return False

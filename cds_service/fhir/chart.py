@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 
 from cds_service.fhir.reader import EMPTY, Json, has_code, local, objects, text
 from cds_service.fhir.shapes import wrong_members
@@ -70,12 +71,14 @@ class Chart:
         if not words or not words.strip():
             return None
         line = re.sub(r"\s+", " ", "".join(mark if mark.isprintable() else " " for mark in words)).strip()
-        if self._private is not None:
-            line = self._private.sub("[…]", line)
+        folded = line.casefold()
+        for private in self._private:
+            if private.casefold() in folded:
+                line = re.sub(rf"(?<!\w){re.escape(private)}(?!\w)", "[…]", line, flags=re.IGNORECASE)
         return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
     @cached_property
-    def _private(self) -> re.Pattern[str] | None:
+    def _private(self) -> tuple[str, ...]:
         """The patient's names, identifiers and contacts, longest first."""
         found: set[str] = set()
         for entry in self.of("Patient"):
@@ -85,8 +88,7 @@ class Chart:
                 found.update(part for member in ("family", "text") if (part := text(name, member)))
             for member in ("identifier", "telecom"):
                 found.update(value for item in objects(entry.resource, member) if (value := text(item, "value")))
-        parts = sorted((re.escape(part.strip()) for part in found if len(part.strip()) > 1), key=len, reverse=True)
-        return re.compile(rf"(?<!\w)(?:{'|'.join(parts)})(?!\w)", re.IGNORECASE) if parts else None
+        return tuple(sorted({part.strip() for part in found if len(part.strip()) > 1}, key=len, reverse=True))
 
 
 @dataclass
@@ -119,11 +121,12 @@ def read_chart(
     prefetch: Mapping[str, object],
     drafts: Sequence[Json],
     draft_urls: Sequence[str | None] = (),
+    problems: Mapping[str, str] = MappingProxyType({}),
 ) -> Chart:
     """Read the record of this patient. Never raises: what cannot be read is noted.
 
-    `draft_urls` are the fullUrls of the drafts, in the same order. Drafts come first: a drafted version of a resource
-    hides the one on file.
+    `draft_urls` are the fullUrls of the drafts, in the same order; `problems` says per key why it could not be had.
+    Drafts come first: a drafted version of a resource hides the one on file.
     """
     reading, answered = _Reading(), set()
     for index, draft in enumerate(drafts):
@@ -132,6 +135,7 @@ def read_chart(
     for key, value in prefetch.items():
         if _read_value(reading, key, value):
             answered.add(key)
+    reading.unread += [Unread(key, f"could not be read: {why}") for key, why in problems.items()]
     patient = (local(patient_id) or "").removeprefix("Patient/")
     kept, left_out = _of_this_patient(reading.entries, patient)
     by_type, by_reference = _index(kept)

@@ -32,6 +32,21 @@ def names(concept: object, value_sets: ValueSets) -> frozenset[str]:
     return frozenset([name for name, _ in matches(concept, value_sets)]) if concept else _NOTHING
 
 
+def read(concept: object, value_sets: ValueSets) -> tuple[tuple[tuple[str, Code], ...], str]:
+    """What the codings of a CodeableConcept stand for, and all it says in words, lower case; in one pass."""
+    if not isinstance(concept, dict):
+        return (), ""
+    found: tuple[tuple[str, Code], ...] = ()
+    written = concept.get("text")
+    said = [written.strip()] if isinstance(written, str) else []
+    for system, code, display in codings(concept):
+        if system and code:
+            found += value_sets.concepts(system, normal(value_sets.canonical(system), code))
+        if display:
+            said.append(display)
+    return found, "; ".join(dict.fromkeys(said)).lower()
+
+
 def normal(system: str, code: str) -> str:
     """One spelling of a code: C9100 → C91.00, 9811 → 9811/3, 1014 → HGNC:1014, a package NDC → its product."""
     spell = _SPELLINGS.get(system)

@@ -125,8 +125,18 @@ def words(concept: object) -> str:
 
 
 def has_code(concept: object, *codes: str) -> bool:
-    """Does any coding carry one of these codes? For FHIR's own required codes, where the system is often left out."""
-    return any(code in codes for _, code, _ in codings(concept))
+    """Does any coding carry one of these codes? For FHIR's own required codes, where the system is often left out.
+
+    A bare string counts as its code: older clients send `"verificationStatus": "refuted"`.
+    """
+    return concept in codes if isinstance(concept, str) else any(code in codes for _, code, _ in codings(concept))
+
+
+def first_code(concept: object) -> str | None:
+    """The first code of a concept, for FHIR's own required codes; a bare string is its code."""
+    if isinstance(concept, str):
+        return _word(concept)
+    return next((code for _, code, _ in codings(concept) if code), None)
 
 
 def reference(parent: object, name: str) -> str | None:

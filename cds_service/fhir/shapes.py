@@ -24,14 +24,18 @@ def _quantity(value: object) -> bool:
     return isinstance(value, dict) and ("value" not in value or number(value["value"]) is not None)
 
 
+def _status(value: object) -> bool:
+    return isinstance(value, dict | str)
+
+
 def _date(value: object) -> bool:
     return isinstance(value, str) and partial(value) is not None
 
 
 _CONCERN: Mapping[str, Check] = {
     "code": _object,
-    "clinicalStatus": _object,
-    "verificationStatus": _object,
+    "clinicalStatus": _status,
+    "verificationStatus": _status,
     "onsetDateTime": _date,
     "recordedDate": _date,
 }

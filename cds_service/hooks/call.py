@@ -16,7 +16,7 @@ May not know HTTP, nor read anything clinical: only ids, types and the patient o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cds_service.errors import CallError
@@ -57,7 +57,8 @@ class HookCall:
     selections: tuple[str, ...]
     prefetch: Mapping[str, Any]
     fhir_server: str | None = None
-    has_token: bool = False
+    access_token: str | None = field(default=None, repr=False)
+    """For this call alone; never stored, logged or shown."""
 
     @classmethod
     def parse(cls, body: object, *, service: Service) -> HookCall:
@@ -80,8 +81,13 @@ class HookCall:
             selections=tuple(context["selections"]) if service.hook == ORDER_SELECT else (),
             prefetch=body.get("prefetch") or {},
             fhir_server=body.get("fhirServer") or None,
-            has_token=bool((body.get("fhirAuthorization") or {}).get("access_token")),
+            access_token=_token(body.get("fhirAuthorization") or {}, patient_id),
         )
+
+    @property
+    def has_token(self) -> bool:
+        """Did the caller allow us to read more? An empty token is none."""
+        return bool(self.access_token)
 
     @property
     def in_scope(self) -> tuple[int, ...]:
@@ -98,6 +104,19 @@ class HookCall:
         if draft.get("id"):
             names |= {draft["id"], f"{draft['resourceType']}/{draft['id']}"}
         return names
+
+
+def _token(authorization: Mapping[str, Any], patient_id: str) -> str | None:
+    """The access token, if there is one. Raises CallError when it was issued for another patient (D-09)."""
+    patient = authorization.get("patient")
+    if isinstance(patient, str) and patient and _last_two(patient).removeprefix("Patient/") != patient_id:
+        raise CallError(
+            "the access token is for another patient than context.patientId",
+            field="fhirAuthorization.patient",
+            mend="Send a token of this patient, or leave fhirAuthorization out.",
+            code="value",
+        )
+    return authorization.get("access_token") or None
 
 
 def _check_shape(body: object, service: Service) -> None:
@@ -131,8 +150,7 @@ def _check_patient(entries: Mapping[int, Mapping[str, Any]], patient_id: str) ->
     """Raises CallError when a draft names another patient. An unreadable reference proves nothing and passes."""
     for place, entry in entries.items():
         for member in ("subject", "patient"):
-            named = _patient_named(entry["resource"].get(member))
-            if named is not None and named != patient_id:
+            if _names_another(entry["resource"].get(member), patient_id):
                 raise CallError(
                     "a draft order is about another patient than context.patientId",
                     field=f"context.draftOrders.entry[{place}].resource.{member}",
@@ -141,10 +159,12 @@ def _check_patient(entries: Mapping[int, Mapping[str, Any]], patient_id: str) ->
                 )
 
 
-def _patient_named(reference: object) -> str | None:
-    text = reference.get("reference") if isinstance(reference, Mapping) else None
-    parts = _last_two(text).split("/") if isinstance(text, str) else []
-    return parts[1] if len(parts) == 2 and parts[0] == "Patient" else None
+def _names_another(subject: object, patient_id: str) -> bool:
+    """Does a reference (or one of several) lead to someone else? Nothing to resolve it with proves nothing."""
+    references = subject if isinstance(subject, list) else [subject]
+    texts = [item.get("reference") for item in references if isinstance(item, Mapping)]
+    named = {_last_two(text) for text in texts if isinstance(text, str) and not text.startswith(("#", "urn:"))}
+    return bool(named - {"", patient_id, f"Patient/{patient_id}"})
 
 
 def _last_two(reference: str) -> str:

@@ -200,11 +200,7 @@ class Label:
 
     def topic(self, code: str) -> Guidance:
         """The guidance with this code. Raises KeyError: the loader has checked that those we use are there."""
-        return next(item for item in self.guidance if item.code == code) if code in self._codes() else _missing(code)
-
-    def _codes(self) -> frozenset[str]:
-        return frozenset(item.code for item in self.guidance)
-
-
-def _missing(code: str) -> Guidance:
-    raise KeyError(code)
+        for item in self.guidance:
+            if item.code == code:
+                return item
+        raise KeyError(code)

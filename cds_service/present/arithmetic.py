@@ -34,26 +34,20 @@ def arithmetic(document: Document) -> dict[str, object] | None:
         "by_area": label.get("basis") == "bsa",
         "dose": words.mcg(label["value"]),
         "per_m2": words.per_m2(label["per_m2"]) if label.get("per_m2") else None,
-        "area": words.square_metres(bsa) if bsa else None,
-        "area_exact": words.number(bsa, 5) if bsa else None,
+        "area": words.area(bsa) if bsa else None,
         "formula": label.get("bsa_formula") or exact.get("formula"),
         "charted": words.square_metres(exact["charted_m2"]) if exact.get("charted_m2") else None,
-        "weight": _measure(body.get("weight"), "kg", 2),
-        "height": _measure(body.get("height"), "cm", 1),
+        "weight": measured(body.get("weight"), "kg", 2),
+        "height": measured(body.get("height"), "cm", 1),
         "cap": words.mcg(row["cap"]) if row.get("cap") else None,
         "capped": bool(label.get("capped")),
         "citation": words.cited(row.get("citation")),
     }
 
 
-def _measure(found: Document | None, unit: str, digits: int) -> str | None:
+def measured(found: Document | None, unit: str, digits: int) -> str | None:
+    """'30 kg (2025-09-28)', with 'out of date' where the document says so; None where there is none."""
     if not found:
         return None
     text = f"{words.number(found[unit], digits)} {unit}"
-    return words.dated(text, found.get("date")) + (", out of date" if found.get("stale") else "")
-
-
-def measure_doubts(body: Document) -> list[str | None]:
-    """What is wrong with weight or height, in the document's words."""
-    found = [body.get("weight_problem"), body.get("height_problem"), *(body.get("measure_warnings") or ())]
-    return [words.sentence(item) for item in found if item]
+    return words.dated(text, found.get("date")) + (", out of date," if found.get("stale") else "")

@@ -5,10 +5,16 @@ The words are in `cards/templates/premedication.jinja` and `monitoring.jinja`.
 
 from __future__ import annotations
 
+import re
+
 from cds_service.present import words
+from cds_service.present.arithmetic import measured
 from cds_service.present.words import Document
 
 EVIDENCE_LIMIT = 3
+OTHERWISE = {"supervision": "supervision by a professional, or in hospital"}
+"""The word of the label file as the card says it."""
+_OF_BSA = re.compile(r", BSA [\d.]+ m²$")
 
 
 def premedication_values(document: Document) -> dict[str, object]:
@@ -29,7 +35,8 @@ def premedication_values(document: Document) -> dict[str, object]:
         "without_order": [words.bare(item) for item in found.get("times_without_order") or ()],
         "other_rows": [_other_row(item) for item in found.get("other_rows") or ()],
         "restart": words.sentence(found.get("restart_says")),
-        "dose_note": words.sentence(found.get("dose_note")),
+        "dose_note": _dose_note(found),
+        "no_such_row": document["dose"].get("track") == "none",
         "note": words.sentence(found.get("note")),
         "intrathecal": _topic(found.get("intrathecal")),
         "citation": words.cited(found.get("citation")),
@@ -67,12 +74,29 @@ def _other_row(row: Document) -> dict[str, object]:
 
 
 def _worked_out(document: Document, found: Document) -> str | None:
-    """'5 mg/m² × 0.99 m² = 4.9 mg'."""
-    area = (document["patient"].get("bsa") or {}).get("m2")
+    """'5 mg/m² × 0.99 m² (0.98742) = 4.9 mg, rounded down to 0.1; Mosteller from weight 30 kg (2025-09-28) and …'."""
+    body = document["patient"]
+    area, formula = (body.get("bsa") or {}).get("m2"), (body.get("bsa") or {}).get("formula")
     if not found.get("mg_per_m2") or found.get("dose_mg") is None or not area:
         return None
     per_area = f"{words.number(found['mg_per_m2'])} mg/m²"
-    return f"{per_area} × {words.square_metres(area)} = {words.milligrams(found['dose_mg'])}, rounded down to 0.1"
+    product = f"{per_area} × {words.area(area)} = {words.milligrams(found['dose_mg'])}, rounded down to 0.1"
+    weight, height = measured(body.get("weight"), "kg", 2), measured(body.get("height"), "cm", 1)
+    return f"{product}; {formula or 'BSA'} from weight {weight or 'not known'} and height {height or 'not known'}"
+
+
+def _dose_note(found: Document) -> str | None:
+    """The note, without the arithmetic's numbers that stand before it."""
+    note = words.bare(found.get("dose_note")) or ""
+    return (
+        words.sentence(_OF_BSA.sub("", note).removeprefix(_rule(found)))
+        if found.get("dose_mg") is not None
+        else (words.sentence(note))
+    )
+
+
+def _rule(found: Document) -> str:
+    return f"{words.number(found['mg_per_m2'])} mg/m², " if found.get("mg_per_m2") else ""
 
 
 def monitoring_values(document: Document) -> dict[str, object]:
@@ -80,10 +104,11 @@ def monitoring_values(document: Document) -> dict[str, object]:
     stay, found = document["hospitalisation"], document["monitoring"]
     return {
         "label_row": bool(stay.get("label_row")),
+        "no_such_row": document["dose"].get("track") == "none",
         "days": stay.get("this_cycle_days"),
         "first_cycle_days": stay.get("cycle1_days"),
         "second_cycle_days": stay.get("cycle2_days"),
-        "otherwise": words.bare(stay.get("otherwise")),
+        "otherwise": OTHERWISE.get(stay.get("otherwise") or "", words.bare(stay.get("otherwise"))),
         "citation": words.cited(stay.get("citation")),
         "confirm": bool(stay.get("confirm")),
         "reason": words.sentence(stay.get("reason")),

@@ -11,6 +11,15 @@ from cds_service.present import words
 from cds_service.present.words import Document
 
 UNREADABLE_LIMIT = 8
+THEMES = (
+    ("Blood, liver, pancreas", ("blood-counts", "liver-panel", "tumour-lysis-prophylaxis", "pancreatitis-watch")),
+    ("Infection and vaccines", ("infection-prophylaxis", "no-live-vaccines")),
+    ("Nervous system", ("intrathecal-prophylaxis", "follow-up-imaging", "driving")),
+    ("Pregnancy and breastfeeding", ("contraception", "lactation-48h", "newborn-b-cells")),
+    ("Preparation, pump and line", ("preparation-errors", "pump", "bag-rates", "line-flush", "interruption")),
+)
+OTHER_THEME = "Also"
+"""Topics of the label that have no theme yet are never left out."""
 
 
 def safety_values(document: Document) -> dict[str, object]:
@@ -20,10 +29,40 @@ def safety_values(document: Document) -> dict[str, object]:
     return {
         "applies": [_item(item) for item in applies],
         "unknown": [_item(item) for item in unknown],
+        "lead": _lead(applies, unknown),
+        "grave": sum(1 for item in (*applies, *unknown) if _grave(item)),
         "clear": [_short(item) for item in _patient(found, "clear")],
-        "for_all": [_short(item) for item in found if item.get("status") == "for-all"],
+        "for_all": _themes([item for item in found if item.get("status") == "for-all"]),
         "corrections": words.corrections(document, "safety"),
     }
+
+
+def _lead(applies: Sequence[Document], unknown: Sequence[Document]) -> dict[str, object] | None:
+    """What the headline speaks of: what was found, unless only something open is grave."""
+    grave = [item for item in (*applies, *unknown) if _grave(item)]
+    first = next(iter(grave or applies), None)
+    return _item(first) if first else None
+
+
+def _grave(item: Document) -> bool:
+    return (item.get("severity") or "info") != "info"
+
+
+def _themes(items: Sequence[Document]) -> list[dict[str, object]]:
+    """The list for everyone in a few lines: what belongs together stands together, its citations behind it."""
+    theme_of = {code: theme for theme, codes in THEMES for code in codes}
+    found: dict[str, list[Document]] = {theme: [] for theme in (*(name for name, _ in THEMES), OTHER_THEME)}
+    for item in items:
+        found[theme_of.get(item["code"], OTHER_THEME)].append(item)
+    return [
+        {
+            "theme": theme,
+            "entries": [_short(item) for item in group],
+            "citation": words.merged(words.cited(item.get("citation")) for item in group),
+        }
+        for theme, group in found.items()
+        if group
+    ]
 
 
 def safety_severity(document: Document) -> str:
@@ -48,10 +87,10 @@ def _patient(found: Sequence[Document], status: str) -> list[Document]:
 def _item(item: Document) -> dict[str, object]:
     return {
         "title": words.shortened(words.bare(item.get("title")) or item["code"], 70),
-        "short": words.shortened(words.bare(item.get("short")) or item["code"], 50),
+        "short": words.shortened(words.bare(item.get("short")) or item["code"], 90),
         "severity": item.get("severity") or "info",
-        "headline": words.inside(words.shortened(item["says"].split(". ")[0], 100)),
-        "says": words.inside(item["says"]),
+        "headline": words.inside(words.headline(words.legible(item["says"]), 116)),
+        "says": words.inside(words.legible(item["says"])),
         "evidence": words.evidence(item["evidence"]) if item.get("evidence") else None,
         "citation": words.cited(item.get("citation")),
         "confirm": bool(item.get("confirm")),

@@ -10,7 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 from cds_service.present import words
-from cds_service.present.arithmetic import arithmetic, measure_doubts, patient, rows_in_use
+from cds_service.present.arithmetic import arithmetic, patient, rows_in_use
+from cds_service.present.dose_findings import NAMED, findings, measure_doubts, obstacle, quoted_text
 from cds_service.present.toxicity import HALTS, toxicity_values
 from cds_service.present.words import Document
 
@@ -21,18 +22,13 @@ VERDICT = {
     "no_label_row": "no label row for this use",
     "matches_label": "matches the label row",
 }
-HEADLINES = ("unit-slip", "vial-content-as-dose", "duplicate-therapy", "missing-step", "misplaced-step")
-"""Issues that say more than the verdict does, the most telling first."""
-
-LEADING_ISSUES = 3
 
 
 def dose_values(document: Document) -> dict[str, object]:
     """The names of the dose templates, filled for this order."""
     dose = document["dose"]
-    lead, issues = _lead_step(dose), _issues(dose)
-    kind = _kind(dose, lead)
-    first = [item for item in issues if item["severity"] != "info"][:LEADING_ISSUES]
+    lead = _lead_step(dose)
+    found = findings(dose, kind := _kind(dose, lead))
     return {
         "kind": kind,
         "verdict": "above every label row" if kind == "above_every_row" else VERDICT[dose["verdict"]],
@@ -44,16 +40,19 @@ def dose_values(document: Document) -> dict[str, object]:
         "arithmetic": arithmetic(document),
         "maximum": _maximum(dose),
         "steps": [_step(item) for item in dose.get("steps") or ()],
-        "issues": first,
-        "more_issues": issues[len(first) :],
+        "above_all": bool(dose.get("above_every_label_row")),
+        "headline": found.headline,
+        "issues": found.leading,
+        "more_issues": found.others,
+        "obstacle": obstacle(dose),
         "candidates": [_candidate(item) for item in dose.get("candidates") or ()],
+        "may_be": words.listed(dict.fromkeys(_amount(item) for item in dose.get("candidates") or ()), "or"),
         "schedule": [_scheduled(item) for item in dose.get("schedule") or ()],
         "course": _course(dose.get("course")),
         "toxicity": toxicity_values(dose),
-        "reason": words.sentence(dose.get("reason")),
         "corrections": words.corrections(document, "dose"),
-        "order_text": words.shortened(document["order"].get("text") or "", 200) or None,
-        "measures": measure_doubts(document["patient"]),
+        "order_text": quoted_text(document),
+        "measures": measure_doubts(document),
     }
 
 
@@ -82,7 +81,7 @@ def _kind(dose: Document, lead: Document | None) -> str:
     action = (dose.get("toxicity") or {}).get("action")
     if action in HALTS and not (action == "unknown" and above_all):
         return "toxicity"
-    named = next((code for code in HEADLINES if code in codes), None)
+    named = next((code for code in NAMED if code in codes and (code != "unit-slip" or _certain(dose))), None)
     if named:
         return named
     if lead is None or lead.get("ordered") is None:
@@ -91,6 +90,12 @@ def _kind(dose: Document, lead: Document | None) -> str:
     if (above_all or dose["verdict"] == "above_label") and (nameless or dose["verdict"] != "above_label"):
         return "above_every_row"
     return str(dose["verdict"])
+
+
+def _certain(dose: Document) -> bool:
+    """Is a slip of the unit more than a guess: was the dose judged, or is the finding critical?"""
+    grave = any(item["code"] == "unit-slip" and item["severity"] == "critical" for item in dose["issues"])
+    return grave or dose["verdict"] != "unknown"
 
 
 def _label_value(dose: Document, lead: Document | None) -> Decimal | None:
@@ -110,10 +115,13 @@ def _ordered(dose: Document, lead: Document | None) -> str | None:
 
 def _in_turn(dose: Document, side: str) -> str | None:
     """'9 mcg/day, then 28 mcg/day'; None when a step cannot be read."""
-    found = [item.get(side) for item in dose.get("steps") or ()]
-    if not found or None in found:
+    steps: Sequence[Document] = dose.get("steps") or ()
+    if not steps or any(item.get(side) is None for item in steps):
         return None
-    return ", then ".join(dict.fromkeys(words.mcg(value) for value in found))
+    shown = (
+        words.mcg(item[side]) if side == "label" else words.ordered_mcg(item[side], item["label"]) for item in steps
+    )
+    return ", then ".join(dict.fromkeys(shown))
 
 
 def _label_dose(dose: Document, lead: Document | None) -> str | None:
@@ -125,7 +133,9 @@ def _label_dose(dose: Document, lead: Document | None) -> str | None:
 
 def _ratio(dose: Document, lead: Document | None) -> str | None:
     found = lead.get("ratio") if lead and lead.get("ratio") is not None else dose.get("ratio")
-    return words.ratio(found) if found is not None else None
+    if found is None or _ordered(dose, lead) == _label_dose(dose, lead):
+        return None
+    return words.ratio(found)
 
 
 def _row(dose: Document, lead: Document | None) -> str:
@@ -138,7 +148,7 @@ def _row(dose: Document, lead: Document | None) -> str:
     if not found:
         return words.TRACK.get(dose.get("track") or "", "use not known")
     first = found[0]
-    named = f"{words.TRACK.get(first['track'], first['track'])}, cycle {first['cycles']}"
+    named = f"{words.TRACK.get(first['track'], first['track'])}, {words.cycles(first['cycles'])}"
     rows = {item.get("row") for item in dose.get("steps") or ()}
     if dose["verdict"] == "matches_label" and not rows <= {item["row"] for item in found}:
         return named
@@ -156,51 +166,48 @@ def _maximum(dose: Document) -> dict[str, object] | None:
 
 def _step(item: Document) -> dict[str, object]:
     ordered, label = item.get("ordered"), item.get("label")
+    shown = words.ordered_mcg(ordered, label) if ordered is not None else "not readable"
+    row = words.mcg(label) if label is not None else "not known"
     return {
         "days": item.get("days") or "not said",
         "cycle_days": item.get("cycle_days") or "not known",
-        "ordered": words.ordered_mcg(ordered, label) if ordered is not None else "not readable",
-        "as_written": words.shortened(item.get("as_written") or "", 80),
-        "label": words.mcg(label) if label is not None else "not known",
-        "ratio": words.ratio(item["ratio"]) if item.get("ratio") is not None else None,
+        "ordered": shown,
+        "label": row,
+        "ratio": words.ratio(item["ratio"]) if item.get("ratio") is not None and shown != row else None,
+        "matches": item["verdict"] == "matches_label",
         "verdict": VERDICT[item["verdict"]],
         "problem": words.sentence(item.get("problem")),
     }
 
 
-def _issues(dose: Document) -> list[dict[str, object]]:
-    said = words.bare((dose.get("toxicity") or {}).get("says"))
-    other = [item for item in dose.get("issues") or () if not said or not item["says"].startswith(said)]
-    found = sorted(other, key=lambda item: words.SEVERITY.index(item["severity"]))
-    return [
-        {
-            "code": item["code"],
-            "severity": item["severity"],
-            "says": words.bare(item["says"]),
-            "citation": words.cited(item.get("citation")),
-        }
-        for item in found
-    ]
-
-
 def _candidate(item: Document) -> dict[str, object]:
-    dose, per_area = item.get("mcg_per_day"), item.get("per_m2")
-    shown = words.mcg(dose) if dose is not None else words.per_m2(per_area) if per_area else "not known"
-    if dose is not None and per_area:
-        shown = f"{shown} ({words.per_m2(per_area)})"
     return {
         "use": words.TRACK.get(item["track"], item["track"]),
-        "cycles": item["cycles"],
+        "cycles": words.cycles(item["cycles"]),
         "days": item["days"],
-        "dose": shown,
+        "dose": _amount(item),
         "cap": words.mcg(item["cap"]) if item.get("basis") == "bsa" and item.get("cap") else None,
         "citation": words.cited(item.get("citation")),
     }
 
 
+def _amount(item: Document) -> str:
+    """'14.8 mcg/day (15 mcg/m²/day)', or the one of them that is known; without a weight neither basis is chosen."""
+    dose, per_area = item.get("mcg_per_day"), item.get("per_m2")
+    if dose is None and per_area and item.get("basis") is None:
+        return f"{words.per_m2(per_area)} or a fixed dose, by weight (at most {words.mcg(item['cap'])})"
+    shown = words.mcg(dose) if dose is not None else words.per_m2(per_area) if per_area else "not known"
+    return f"{shown} ({words.per_m2(per_area)})" if dose is not None and per_area else shown
+
+
 def _scheduled(item: Document) -> dict[str, object]:
     value: Any = item.get("mcg_per_day")
-    return {"cycles": item["cycles"], "days": item["days"], "dose": words.mcg(value) if value is not None else None}
+    return {
+        "cycles": words.cycles(item["cycles"]),
+        "days": item["days"],
+        "dose": words.mcg(value) if value is not None else None,
+        "off_days": item.get("treatment_free_days"),
+    }
 
 
 def _course(course: Document | None) -> dict[str, object] | None:
@@ -208,11 +215,14 @@ def _course(course: Document | None) -> dict[str, object] | None:
         return None
     return {
         "title": course["title"],
-        "cycles": _up_to(course.get("cycles"), course.get("cycles_up_to")),
-        "days": _up_to(course.get("days"), course.get("days_up_to")),
+        "cycles": _up_to(course.get("cycles"), course.get("cycles_up_to"), "cycle"),
+        "days": _up_to(course.get("days"), course.get("days_up_to"), "day"),
         "note": words.sentence(course.get("note")),
     }
 
 
-def _up_to(count: object, most: object) -> str:
-    return f"{count}" if most in (None, count) else f"{count}, up to {most}"
+def _up_to(count: Any, most: Any, unit: str) -> str | None:
+    """'5 cycles, up to 9'; None where the course does not say."""
+    if count is None:
+        return None
+    return f"{count} {unit}{'' if count == 1 else 's'}" + ("" if most in (None, count) else f", up to {most}")

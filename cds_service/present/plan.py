@@ -151,7 +151,6 @@ def _common(documents: Sequence[Document], number: int) -> dict[str, object]:
     return {
         "drug": str(order.get("drug") or "blinatumomab").capitalize(),
         "order": which if several else "",
-        "order_reference": order["reference"],
         "matched_by_text": bool(order.get("matched_text")) or order.get("matched_by") == "text",
     }
 

@@ -11,7 +11,7 @@ ACTION = {
     "restart-stepped": "restart at the step dose",
     "discontinue": "discontinue",
     "consider-discontinuation": "consider discontinuation",
-    "unknown": "cannot be placed in the table yet",
+    "unknown": "no restart dose yet",
 }
 HALTS = frozenset({"interrupt", "discontinue", "consider-discontinuation", "unknown"})
 """Actions that stand above any dose: the card speaks of them first."""
@@ -22,7 +22,7 @@ def toxicity_values(dose: Document) -> dict[str, object] | None:
     found = dose.get("toxicity")
     if not found:
         return None
-    adjusted = dose.get("toxicity_adjusted_mcg_per_day")
+    adjusted, needs = dose.get("toxicity_adjusted_mcg_per_day"), found.get("needs") or ()
     return {
         "action": ACTION.get(found.get("action") or "unknown", found.get("action")),
         "event": _event(found.get("event")),
@@ -30,9 +30,26 @@ def toxicity_values(dose: Document) -> dict[str, object] | None:
         "says": words.sentence(found.get("says")),
         "citation": words.cited(found.get("citation")),
         "adjusted": words.mcg(adjusted) if adjusted is not None else None,
-        "needs": [words.bare(item) for item in found.get("needs") or ()],
-        "lines": [words.graded(line) for line in found.get("table") or ()],
+        "adjusted_days": found.get("restart_days"),
+        "cycle": words.sentence(found.get("cycle_says")),
+        "needs": [words.bare(item) for item in needs],
+        "need": words.listed((_brief(item) for item in needs), "and"),
+        "lines": [words.graded(line) for line in found.get("table") or () if _concerns(line, found)],
     }
+
+
+def _brief(need: str) -> str:
+    """What is asked, without what explains it: up to the first colon or bracket."""
+    return need.partition(":")[0].partition(" (")[0].rstrip(".")
+
+
+def _concerns(line: Document, found: Document) -> bool:
+    """Is this a line of the table for the event, that the card does not quote already?"""
+    event = found.get("event")
+    near = (
+        {event, "seizure"} if event == "neurotoxicity" else {event, "neurotoxicity"} if event == "seizure" else {event}
+    )
+    return line.get("event") in {*near, "any"} and line.get("says") != found.get("says")
 
 
 def _event(code: str | None) -> str:

@@ -11,7 +11,20 @@ from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from typing import Any
 
 Document = Mapping[str, Any]
-_OWN_EDITION = re.compile(r"^US label [A-Z][a-z]+ \d{4}, ")
+_OWN_EDITION = re.compile(r"^(?:US label|\w+ US prescribing information,) [A-Z][a-z]+ \d{4}, ")
+_CODES = re.compile(r" \((?:\d{6,18}|[0-9A-Z]{9}X)\)")
+"""SNOMED CT and NUCC codes behind a display: nothing a reader of a card can use."""
+_UNITS = (
+    ("[lb_av]", "lb"),
+    ("[in_i]", "in"),
+    ("10*3/uL", "×10³/µL"),
+    ("10*9/L", "×10⁹/L"),
+    ("10*-3", "×10⁻³"),
+    ("/m2/", "/m²/"),
+)
+"""UCUM as people write it."""
+
+_HUNDREDTH = Decimal("0.01")
 
 STATUS = {
     "met": "met",
@@ -29,14 +42,14 @@ OVERALL = {
 TRACK = {
     "mrd": "MRD-positive",
     "relapsed-refractory": "relapsed or refractory",
-    "consolidation": "consolidation",
+    "consolidation": "consolidation phase",
     "none": "no labelled use",
 }
 EVENT = {
     "crs": "CRS",
     "neurotoxicity": "neurotoxicity",
     "seizure": "seizure",
-    "other-toxicity": "other reaction",
+    "other-toxicity": "another reaction",
     "any": "any reaction",
 }
 SEVERITY = ("critical", "warning", "info")
@@ -61,10 +74,15 @@ def mcg(value: object) -> str:
 
 
 def ordered_mcg(value: object, label: object) -> str:
-    """The ordered dose; with more digits where one would hide that it is above the label dose."""
+    """The ordered dose to 0.01; to 0.1 like the label dose where more digits would make it look above that dose."""
     exact = Decimal(str(value))
-    hides = label is not None and exact > Decimal(str(label)) and number(exact) == number(label)
-    return f"{number(exact, 3)} mcg/day" if hides else mcg(exact)
+    if label is None:
+        return f"{number(exact, 2)} mcg/day"
+    row = Decimal(str(label))
+    if exact > row and number(exact, 2) == number(row):
+        return f"{number(exact, 3)} mcg/day"
+    looks_above = exact <= row and Decimal(number(exact, 2)) > Decimal(number(row))
+    return mcg(exact) if looks_above else f"{number(exact, 2)} mcg/day"
 
 
 def per_m2(value: object) -> str:
@@ -82,12 +100,39 @@ def square_metres(value: object) -> str:
     return f"{number(value, 2, rounding=ROUND_HALF_UP)} m²"
 
 
+def area(value: object) -> str:
+    """'0.99 m² (0.98742)': the unrounded area beside it where the rounded one would not give the product."""
+    shown, exact = square_metres(value), number(value, 5)
+    return shown if shown == f"{exact} m²" else f"{shown} ({exact})"
+
+
+def cycles(numbers: object) -> str:
+    """'cycle 1', 'cycles 2-4'."""
+    return f"cycle{'' if str(numbers).isdigit() else 's'} {numbers}"
+
+
+def legible(text: str) -> str:
+    """The text with units as people write them, and without codes that only machines read."""
+    for code, shown in _UNITS:
+        text = text.replace(code, shown)
+    return _CODES.sub("", text)
+
+
+def headline(text: str, limit: int) -> str:
+    """The first sentence; where it is too long, its first clauses, closed without a trailing mark."""
+    line = " ".join(text.split()).split(". ")[0].rstrip(".")
+    if len(line) <= limit:
+        return line
+    ends = [found.start() for found in re.finditer(r"[:;,] ", line) if found.start() <= limit]
+    return line[: ends[-1]] if ends else shortened(line, limit)
+
+
 def ratio(value: object) -> str:
     """'1.89', two digits rounded down; 'just above 1' where that would hide an excess."""
     exact = Decimal(str(value))
     if 1 < exact < Decimal("1.01"):
         return "just above 1"
-    return f"{exact.quantize(Decimal('0.01'), rounding=ROUND_DOWN):f}"
+    return number(exact, 0) if exact >= 10 else f"{exact.quantize(_HUNDREDTH, rounding=ROUND_DOWN):f}"
 
 
 def day(value: object) -> str | None:
@@ -111,7 +156,8 @@ def evidence(items: Sequence[Document] | None, limit: int = 2) -> str:
 
 def _piece(item: Document) -> str:
     value = item.get("value")
-    text = shortened(f"{item.get('what') or 'record'}: {value}" if value else f"{item.get('what') or 'record'}", 120)
+    what = item.get("what") or "record"
+    text = shortened(legible(f"{what}: {value}" if value else f"{what}"), 120)
     when = day(item.get("date"))
     return f"{text} ({when})" if when else text
 
@@ -159,6 +205,15 @@ def listed(items: Iterable[str], last: str = "and") -> str:
 def cited(citation: str | None) -> str | None:
     """The citation without the edition that the card's source already names; older editions stay named."""
     return _OWN_EDITION.sub("label, ", citation) if citation else None
+
+
+def merged(citations: Iterable[str | None]) -> str:
+    """'label, warnings: infections, immunisation': places of one part of a document named together, each once."""
+    places: dict[str, list[str]] = {}
+    for citation in dict.fromkeys(item for item in citations if item):
+        part, colon, place = citation.partition(": ")
+        places.setdefault(part + colon.strip(), []).append(place)
+    return "; ".join(" ".join(filter(None, (part, ", ".join(filter(None, rest))))) for part, rest in places.items())
 
 
 def graded(line: Document) -> dict[str, object]:

@@ -1,0 +1,125 @@
+"""What a call leaves to be read from the client's FHIR server: templates filled, references that lead nowhere. Pure.
+
+Compares, fills and names; fetches nothing. Table F of the conformance checklist says which states are worth asking.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from cds_service.hooks.call import HookCall
+from cds_service.hooks.prefetch import MEANING, classify
+from cds_service.hooks.services import Service
+
+_TOKEN = re.compile(r"\{\{\s*context\.(\w+)\s*\}\}")
+_REFERENCE = re.compile(r"[A-Z][A-Za-z]{2,39}/[A-Za-z0-9\-.]{1,64}", re.ASCII)
+_READABLE = ("Medication", "Practitioner", "PractitionerRole", "QuestionnaireResponse", "Condition", "Observation")
+"""Types that a draft may refer to and that bear on what we judge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One thing to read: under which key it belongs, and the relative FHIR read or search."""
+
+    key: str
+    query: str
+    template: bool = False
+    """The key is one of our templates; else the key is only a name for what is read."""
+
+    @property
+    def is_search(self) -> bool:
+        """A type-level search, not a read."""
+        return "?" in self.query
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Where a call allows us to read, and its token."""
+
+    base: str
+    token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What was read, by key (None: the server has no such resource), and why the rest was not."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    problems: Mapping[str, str] = field(default_factory=dict)
+
+
+class Fetch(Protocol):
+    """How guidance reads what is missing; `seconds` is what is left of the call's budget."""
+
+    def __call__(self, access: Access, needs: Sequence[Need], *, seconds: float) -> Fetched:
+        """Read these needs."""
+
+
+def template_needs(service: Service, call: HookCall) -> tuple[Need, ...]:
+    """The templates whose values are missing, broken or cut short, filled for this call.
+
+    A template whose token has no value in this call (no user id) cannot be asked.
+    """
+    states = classify(service.prefetch, call.prefetch)
+    tokens = {"patientId": call.patient_id, "userId": call.user_id, "encounterId": call.encounter_id}
+    wanted = (key for key, state in states.items() if MEANING[state].worth_fetching)
+    return tuple(
+        Need(key, filled, template=True)
+        for key in wanted
+        if (filled := fill(service.prefetch[key], tokens)) is not None
+    )
+
+
+def fill(template: str, tokens: Mapping[str, str | None]) -> str | None:
+    """A template with its context tokens replaced; None where one has no value. Values are quoted for a URL."""
+    names = _TOKEN.findall(template)
+    if any(not tokens.get(name) for name in names):
+        return None
+    return _TOKEN.sub(lambda match: quote(str(tokens[match.group(1)]), safe="/"), template)
+
+
+def reference_needs(drafts: Iterable[Mapping[str, Any]], call: HookCall) -> tuple[Need, ...]:
+    """What these drafts refer to and the call does not hold: medication, requester, supporting information.
+
+    The roles of a requester who is not the user are asked for too: our template brings the user's only.
+    """
+    drafts, on_hand = tuple(drafts), frozenset(_identities(call))
+    found = dict.fromkeys(reference for draft in drafts for reference in _references(draft))
+    requesters = [
+        reference for reference in found if reference.startswith("Practitioner/") and reference != call.user_id
+    ]
+    roles = [Need(f"roles of {each}", f"PractitionerRole?practitioner={each}&_count=20") for each in requesters]
+    return (*(Need(reference, reference) for reference in found if reference not in on_hand), *roles)
+
+
+def _identities(call: HookCall) -> Iterator[str]:
+    """`Type/id` of every resource of the call."""
+    for found in resources([*call.drafts, *call.prefetch.values()]):
+        if found.get("id"):
+            yield f"{found['resourceType']}/{found['id']}"
+
+
+def resources(values: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
+    """Every resource among these values, however deep its Bundle."""
+    waiting = list(values)
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, Mapping) and found.get("resourceType"):
+            yield found
+            entries = found.get("entry")
+            listed = entries if isinstance(entries, list) else []
+            waiting += [entry.get("resource") for entry in listed if isinstance(entry, Mapping)]
+
+
+def _references(draft: Mapping[str, Any]) -> Iterator[str]:
+    """Relative references (`Type/id`) that may be read; contained, absolute and odd ones are left alone."""
+    for member in ("medicationReference", "requester", "supportingInformation", "reasonReference"):
+        value = draft.get(member)
+        for item in value if isinstance(value, list) else [value]:
+            written = item.get("reference") if isinstance(item, Mapping) else None
+            if isinstance(written, str) and _REFERENCE.fullmatch(written) and written.split("/")[0] in _READABLE:
+                yield written
