@@ -14,7 +14,7 @@ _ENTITY = re.compile(r"&(?=#?\w+;)")
 _LINE_OPENS = re.compile(r"^(?=[#>+=-])")
 _NUMBERED = re.compile(r"^(\d+)([.)])(?=\s|$)")
 _ADDRESS = re.compile(r"(?i)(?<=[a-z])://|www\.|(?<=\S)@(?=\S)")
-_HARMLESS = re.compile(r"""(?: ?(?:[A-Za-z(,…]|\d+(?:\.\d+)?(?![.)\d]))[0-9A-Za-z ,.:;()/%²×≥≤µ–…'"=?!+-]*)?""")
+_HARMLESS = re.compile(r"""(?: ?(?:[A-Za-z(,.:;…†]|\d+(?:\.\d+)?(?![.)\d]))[0-9A-Za-z ,.:;()/%²³⁹×≥≤µ–…†'"=?!+-]*)?""")
 """Most text has nothing in it that could act as markup, and to see that is far cheaper than the substitutions."""
 _UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 
@@ -49,8 +49,7 @@ def markdown(text: str) -> str:
 def _harmless(text: str) -> bool:
     if not _HARMLESS.fullmatch(text):
         return False
-    small = text.casefold()
-    return "  " not in small and "://" not in small and "www." not in small
+    return "  " not in text and "://" not in text and "www." not in text.lower()
 
 
 def _spaced(text: str, line: str) -> str:

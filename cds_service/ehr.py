@@ -29,6 +29,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _LONGEST_URL = 1800
 """Longer searches go as POST _search: some servers and proxies cut URLs at two thousand characters."""
 _SEARCH_BY_POST = (405, 414)
+_WORTH_TRYING_SECONDS = 0.05
 
 
 class _RefusedError(Exception):
@@ -107,17 +108,18 @@ class Ehr:
         """GET, or POST _search where the URL is long or the server refuses GET; one retry of a passing fault."""
         by_post = search and len(url) > _LONGEST_URL
         answer = self._send(access, url, deadline, by_post=by_post)
-        if search and not by_post and answer.status_code in _SEARCH_BY_POST:
-            answer = self._send(access, url, deadline, by_post=True)
-        elif answer.status_code in (502, 503, 504) and _left(deadline) > 0.05:
-            answer = self._send(access, url, deadline, by_post=by_post)
-        if answer.status_code in (404, 410) and not search:
-            return None
-        if answer.status_code in (401, 403):
-            raise _RefusedError(NOT_PERMITTED)
-        if answer.status_code != 200:
-            raise _RefusedError(REFUSED)
-        return _json(self._body(answer, deadline))
+        again = answer.status_code in (502, 503, 504) and _left(deadline) > _WORTH_TRYING_SECONDS
+        if again or (search and not by_post and answer.status_code in _SEARCH_BY_POST):
+            answer.close()
+            answer = self._send(access, url, deadline, by_post=by_post or not again)
+        with answer:
+            if answer.status_code in (404, 410) and not search:
+                return None
+            if answer.status_code in (401, 403):
+                raise _RefusedError(NOT_PERMITTED)
+            if answer.status_code != 200:
+                raise _RefusedError(REFUSED)
+            return _json(self._body(answer, deadline))
 
     def _send(self, access: Access, url: str, deadline: float, *, by_post: bool) -> requests.Response:
         headers = {"Accept": "application/fhir+json"}
@@ -157,8 +159,6 @@ class Ehr:
                     raise _RefusedError(LATE)
         except requests.RequestException:
             raise _RefusedError(LATE if _left(deadline) <= 0 else UNREACHABLE) from None
-        finally:
-            answer.close()
         return bytes(found)
 
 

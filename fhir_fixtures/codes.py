@@ -12,6 +12,7 @@ ICDO3: Final = "http://terminology.hl7.org/CodeSystem/icd-o-3"
 CVX: Final = "http://hl7.org/fhir/sid/cvx"
 NUCC: Final = "http://nucc.org/provider-taxonomy"
 NDC: Final = "http://hl7.org/fhir/sid/ndc"
+OTHER_HCPCS: Final = "https://bluebutton.cms.gov/resources/codesystem/hcpcs"
 HCPCS: Final = "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"
 ATC: Final = "http://www.whocc.no/atc"
 UCUM: Final = "http://unitsofmeasure.org"
@@ -39,6 +40,7 @@ CODES: Final[dict[str, tuple[str, str, str]]] = {
     "t-all": (SNOMED, "277575008", "T-lymphoblastic leukemia (disorder)"),
     "all-not-in-remission": (ICD10CM, "C91.00", "Acute lymphoblastic leukemia not having achieved remission"),
     "all-in-remission": (ICD10CM, "C91.01", "Acute lymphoblastic leukemia, in remission"),
+    "all-in-remission-undotted": (ICD10CM, "C9101", "Acute lymphoblastic leukemia, in remission"),
     "all-in-relapse": (ICD10CM, "C91.02", "Acute lymphoblastic leukemia, in relapse"),
     "all-relapse": (SNOMED, "12301000132103", "Acute lymphoid leukemia relapse (disorder)"),
     "cns-leukemia": (
@@ -64,6 +66,9 @@ CODES: Final[dict[str, tuple[str, str, str]]] = {
     "birth-weight": (LOINC, "8339-4", "Birth weight Measured"),
     "gestational-age": (LOINC, "76516-4", "Gestational age--at birth"),
     "bcr-abl1-fish": (LOINC, "51867-0", "t(9;22)(q34.1;q11)(ABL1,BCR) fusion transcript in Blood or Tissue by FISH"),
+    "bcr-abl1-p210": (LOINC, "69380-4", "Quant BCR-ABL1, Major (p210) International Scale"),
+    "bcr-abl1-control": (LOINC, "46434-7", "t(9;22)(BCR-ABL1) control Bld T"),
+    "karyotype": (LOINC, "59267-5", "Karyotype [Identifier] in Blood or Tissue by FISH Narrative"),
     "kmt2a-fish": (LOINC, "78219-3", "MLL gene rearrangements [Presence] in Blood or Tissue by FISH"),
     "alt": (LOINC, "1742-6", "Alanine aminotransferase [Enzymatic activity/volume] in Serum or Plasma"),
     "ast": (LOINC, "1920-8", "Aspartate aminotransferase [Enzymatic activity/volume] in Serum or Plasma"),
@@ -79,6 +84,8 @@ CODES: Final[dict[str, tuple[str, str, str]]] = {
     "blinatumomab": (RXNORM, "1597258", "blinatumomab"),
     "blinatumomab-vial": (RXNORM, "1597262", "blinatumomab 0.035 MG Injection"),
     "blinatumomab-ndc": (NDC, "55513-160", "BLINCYTO (blinatumomab) 35 mcg kit, Amgen"),
+    "blinatumomab-ndc-eleven-digits": (NDC, "55513016001", "BLINCYTO (blinatumomab) 35 mcg kit, Amgen"),
+    "blinatumomab-hcpcs-other-uri": (OTHER_HCPCS, "J9039", "Injection, blinatumomab, 1 microgram"),
     "blinatumomab-hcpcs": (HCPCS, "J9039", "Injection, blinatumomab, 1 microgram"),
     "blinatumomab-atc": (ATC, "L01FX07", "blinatumomab"),
     "blinatumomab-substance": (SNOMED, "716122004", "Blinatumomab (substance)"),

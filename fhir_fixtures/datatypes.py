@@ -7,8 +7,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
-from fhir_fixtures.codes import UCUM
-from fhir_fixtures.recipe import Recipe
+from fhir_fixtures.codes import UCUM, concept
+from fhir_fixtures.recipe import NOTHING, Recipe, merged
 
 Json = dict[str, Any]
 ZONE: Final = "-05:00"
@@ -50,3 +50,25 @@ def named(recipe: Recipe, kind: str, suffix: str) -> Json:
     if len(identity) > LONGEST_ID:
         raise ValueError(f"FHIR ids have at most {LONGEST_ID} characters, {identity!r} has {len(identity)}")
     return {"resourceType": kind, "id": identity}
+
+
+def patched(recipe: Recipe, resource: Json) -> Json:
+    """The resource with the recipe's own members laid over it; as it is where the recipe has none for it."""
+    suffix = "patient" if resource["resourceType"] == "Patient" else resource["id"].removeprefix(f"{recipe.name}-")
+    members = recipe.patches.get(suffix)
+    return resource if members is None else merged(resource, _written_out(recipe, members))
+
+
+def _written_out(recipe: Recipe, value: Any) -> Any:
+    """Short names as concepts, days as dateTimes, and "nothing" as the mark that takes a member away."""
+    if value == "nothing":
+        return NOTHING
+    if isinstance(value, list):
+        return [_written_out(recipe, each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if set(value) == {"concept"}:
+        return concept(value["concept"])
+    if set(value) == {"at"}:
+        return at(recipe.days_ago(-value["at"]))
+    return {name: _written_out(recipe, each) for name, each in value.items()}

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from fhir_fixtures.codes import ANSWERS, CODES, OURS, UCUM, concept
-from fhir_fixtures.datatypes import Json, at, quantity, reference
+from fhir_fixtures.datatypes import Json, at, patched, quantity, reference
 from fhir_fixtures.medications import dosage_of
 from fhir_fixtures.recipe import Recipe
 
@@ -164,4 +164,4 @@ def session(recipe: Recipe) -> tuple[list[Json], list[Json]]:
         response = answers(recipe, given, suffix=f"answers-{number}")
         drafts.append(draft(recipe, order, suffix=f"order-{number}", response=response))
         responses.append(response)
-    return drafts, responses
+    return [patched(recipe, each) for each in drafts], responses

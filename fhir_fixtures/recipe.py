@@ -80,6 +80,10 @@ class Recipe:
     """'draft-orders', 'contained', or 'on-file': not referenced by the order, as last cycle's answers would be."""
     unreadable: tuple[str, ...] = ()
     """Names of broken entries that the hook call carries besides the valid ones; see `broken.py`."""
+    patches: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Members of one resource written as FHIR, laid over what was made: 'mrd' (the end of its id) -> members; a drug or
+    result by its short name in `codes.CODES` is written {concept = "…"}, a dateTime {at = days after the order}, and
+    "nothing" takes a member away ("~" would only forget the patch)."""
     only_if_asked: bool = False
     """True: every query of the prefetch was answered, and nothing but the patient was found."""
 

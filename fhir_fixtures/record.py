@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from fhir_fixtures.codes import CODES, NUCC, OURS, concept, hl7
-from fhir_fixtures.datatypes import Json, at, named, reference
+from fhir_fixtures.datatypes import Json, at, named, patched, reference
 from fhir_fixtures.medications import medications
 from fhir_fixtures.observations import biomarkers, chemistry, vital_signs
 from fhir_fixtures.recipe import Recipe
@@ -169,4 +169,4 @@ def record(recipe: Recipe) -> list[Json]:
     found = [patient(recipe), *prescriber(recipe), encounter(recipe)]
     for part in (*parts, immunizations, coverage):
         found.extend(part(recipe))
-    return found
+    return [patched(recipe, each) for each in found]

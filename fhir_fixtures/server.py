@@ -44,6 +44,7 @@ class _Handler(BaseHTTPRequestHandler):
     """Routes: /metadata, /Type, /Type/id, /Type/_search, and / for a transaction."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # one packet for an answer, or the client waits 40 ms for the second
     store: Store
     base: str
 

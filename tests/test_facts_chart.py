@@ -124,6 +124,27 @@ def test_a_draft_hides_the_version_on_file() -> None:
     assert (entry.draft, entry.resource["dosageInstruction"]) == (0, [rate("28")])
 
 
+@pytest.mark.parametrize(
+    ("subject", "kept", "noted"),
+    [
+        ("urn:uuid:ours", True, 0),
+        ("urn:uuid:unknown", True, 1),
+        ("urn:uuid:theirs", False, 1),
+        ("Patient/p2", False, 1),
+    ],
+)
+def test_a_draft_that_does_not_tell_whose_it_is_is_judged_and_noted(subject: str, kept: bool, noted: int) -> None:
+    draft = {**order(rate("28")), "id": "drafted", "subject": {"reference": subject}}
+    patients = [
+        {"fullUrl": "urn:uuid:ours", "resource": patient()},
+        {"fullUrl": "urn:uuid:theirs", "resource": {"resourceType": "Patient", "id": "p2"}},
+    ]
+    people = {"resourceType": "Bundle", "type": "collection", "entry": patients}
+    chart = read_chart(patient_id=PATIENT, prefetch={"patient": people}, drafts=(draft,))
+    notes = [note for note in chart.unread if note.reference == "MedicationRequest/drafted"]
+    assert (len(chart.of("MedicationRequest")), len(notes)) == (int(kept), noted)
+
+
 def test_the_patient_may_be_named_with_its_type() -> None:
     chart = read_chart(patient_id=f"Patient/{PATIENT}", prefetch={"a": weight("30")}, drafts=())
     assert len(chart.of("Observation")) == 1

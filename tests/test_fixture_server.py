@@ -184,3 +184,50 @@ def test_help_teaches_the_searches() -> None:
     said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
     assert "Observation: _id, patient" in said
     assert "curl" in said
+
+
+def _put(kind: str, identity: str, **members: Any) -> dict[str, Any]:
+    resource = {"resourceType": kind, "id": identity, **members}
+    return {"resource": resource, "request": {"method": "PUT", "url": f"{kind}/{identity}"}}
+
+
+def _transaction(*entries: Any, **members: Any) -> dict[str, Any]:
+    return {"resourceType": "Bundle", "type": "transaction", "entry": list(entries), **members}
+
+
+def test_a_transaction_puts_every_resource_and_says_which_were_new() -> None:
+    with FixtureServer({}) as server:
+        requests.put(f"{server.base_url}/Patient/a", json={"resourceType": "Patient", "id": "a"}, timeout=10)
+        sent = _transaction(_put("Patient", "a", gender="female"), _put("Observation", "b"))
+        answer = requests.post(server.base_url, json=sent, timeout=10)
+        get_fhir_model_class("Bundle").model_validate_json(answer.text)
+        assert answer.json()["type"] == "transaction-response"
+        assert [entry["response"]["status"] for entry in answer.json()["entry"]] == ["200 OK", "201 Created"]
+        assert _get(f"{server.base_url}/Patient/a").json()["gender"] == "female"
+        assert _get(f"{server.base_url}/Observation/b").status_code == 200
+        assert requests.post(f"{server.base_url}/", json=_transaction(), timeout=10).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("sent", "words"),
+    [
+        (_transaction(type="batch"), "post a Bundle of type transaction"),
+        (_transaction(entry={}), "Bundle.entry is not an array"),
+        (_transaction(_put("Patient", "a"), {"resource": {}}), "Bundle.entry[1]: only entries with request.method PUT"),
+        (
+            _transaction(_put("Patient", "a"), {**_put("Patient", "b"), "resource": {}}),
+            "Bundle.entry[1]: a resource with resourceType and id",
+        ),
+        (
+            _transaction(_put("Patient", "a"), {**_put("Patient", "b"), "resource": _put("Patient", "c")["resource"]}),
+            "Bundle.entry[1]: request.url is not the type and id",
+        ),
+        ({"resourceType": "Patient", "id": "a"}, "the body is not a Bundle"),
+    ],
+)
+def test_a_broken_transaction_is_refused_as_a_whole(sent: dict[str, Any], words: str) -> None:
+    with FixtureServer({}) as server:
+        answer = requests.post(server.base_url, json=sent, timeout=10)
+        assert answer.status_code == 400
+        assert words in answer.json()["issue"][0]["diagnostics"]
+        assert server.store.all("Patient") == []

@@ -7,6 +7,7 @@ FHIR_SERVER_URL. Without that the tests are skipped; with REQUIRE_SERVERS=1 they
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,10 +20,14 @@ import pytest
 import requests
 import simplejson
 
+from cds_service.ehr import Ehr
+from cds_service.hooks.needs import Access, Need
 from cds_service.hooks.services import services
+from cds_service.parts import Parts
 from cds_service.settings import Settings
 from fhir_fixtures import hook_calls, patients
 from fhir_fixtures.server import FixtureServer
+from tests.test_fetching import lawful, read_anew, without
 
 pytestmark = pytest.mark.server
 
@@ -207,3 +212,30 @@ def test_the_validator_sees_what_is_not_valid(foreign: str, resource: Json, word
 )
 def test_the_validator_has_no_quarrel_with_the_same_done_well(foreign: str, resource: Json) -> None:
     assert errors(foreign, resource) == []
+
+
+# --- what is fetched from it comes to the same ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", lawful()[::15])
+def test_a_call_without_prefetch_comes_to_the_same_on_both_servers(
+    name: str, foreign: str, ours: str, parts: Parts
+) -> None:
+    body, ehr = hook_calls()[name], Ehr(Settings(fhir_servers=(foreign,)), loopback=True)
+    everything = set(body["prefetch"])
+
+    found = [read_anew(without(body, everything, server), body, ehr.fetch, parts) for server in (foreign, ours)]
+
+    assert json.loads(found[0]) == json.loads(found[1])
+
+
+def test_pages_of_the_foreign_server_are_followed(foreign: str, ours: str) -> None:
+    ehr = Ehr(Settings(fhir_servers=(foreign,)), loopback=True)
+    need = Need("laboratory", "Observation?patient=child-30kg-flat-28-mcg-mrd-positive&_count=2", template=True)
+
+    whole = [ehr.fetch(Access(server), [need], seconds=20).values["laboratory"] for server in (foreign, ours)]
+
+    assert not any("link" in bundle for bundle in whole)
+    ids = [{entry["resource"]["id"] for entry in bundle["entry"]} for bundle in whole]
+    assert ids[0] == ids[1]
+    assert len(ids[0]) > 2

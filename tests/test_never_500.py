@@ -1,9 +1,14 @@
-"""However a good call is mangled: an answer, or a documented refusal in JSON; never a crash, never HTML."""
+"""However a good call is mangled: an answer, or a documented refusal in JSON; never a crash, never HTML, never late.
+
+A few hundred mangled calls in the normal run; `FUZZ_EXAMPLES=20000 python -m pytest tests/test_never_500.py` for more.
+"""
 
 from __future__ import annotations
 
 import copy
 import json
+import os
+import time
 from datetime import date
 from typing import Any
 
@@ -13,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cds_service.app import create_app
+from cds_service.gathering import has_patient
 from cds_service.guidance import Guidance
 from cds_service.hooks.call import HookCall
 from cds_service.parts import Parts
@@ -21,7 +27,10 @@ from cds_service.web.json_body import dump_json
 from fhir_fixtures import hook_calls
 from tests.hook_builders import SELECT_URL, SIGN_URL, draft, order_select, order_sign
 
-DOCUMENTED = {200, 400, 404, 405, 413, 415, 501}
+DOCUMENTED = {200, 400, 404, 405, 412, 413, 415, 501}
+LONGEST_SECONDS = 2.0
+"""For one answer; generous, because test machines pause."""
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
 FEEDBACK = {
     "feedback": [
         {
@@ -38,7 +47,7 @@ GOOD = {
     SELECT_URL: order_select(draft("rx-1"), draft("rx-2")),
     f"{SIGN_URL}/feedback": FEEDBACK,
 }
-MANY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MANY = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 SCALARS = st.one_of(
     st.none(),
@@ -99,7 +108,9 @@ def _spoil(draw: Any, body: Any, place: tuple[Any, ...]) -> Any:
 
 
 def check(client: FlaskClient, path: str, body: bytes | str, content_type: str = "application/json") -> int:
+    begun = time.perf_counter()
     answered = client.post(path, data=body, content_type=content_type)
+    assert time.perf_counter() - begun < LONGEST_SECONDS
     document = json.loads(answered.data)
     assert answered.status_code in DOCUMENTED
     if answered.status_code == 200:
@@ -150,9 +161,28 @@ def test_any_path_is_answered_in_json(client: FlaskClient, path: str, method: st
 # --- with the real spine -----------------------------------------------------------------------------------------
 
 FIXTURES = hook_calls()
-RECORD = FIXTURES["order-sign--child-30kg-flat-28-mcg-mrd-positive"]
+RECORDS = [
+    "child-30kg-flat-28-mcg-mrd-positive",
+    "coverage-b-ii-adult-ph-mrd-negative-contested",
+    "coverage-e-infant-interfant-without-kmt2a",
+    "coverage-ii-dose-increase-to-28",
+    "dose-28-mg-unit-slip",
+    "dose-rr-cycle-1-per-square-metre",
+    "dose-rr-missing-step-adult",
+    "dose-rr-step-and-continuation-orders",
+    "record-with-unreadable-entries",
+    "safety-duplicate-therapy",
+    "safety-preserved-bag-infant-of-5-kg",
+    "toxicity-crs-grade-3-restarted-at-full-dose",
+    "toxicity-two-seizures-discontinue",
+]
 DRAFT = ("context", "draftOrders", "entry", 0, "resource")
-FEWER = settings(MANY, max_examples=100)
+FEWER = settings(MANY, max_examples=max(EXAMPLES, 200))
+
+
+def record(data: st.DataObject) -> Any:
+    """A whole good call to mangle."""
+    return copy.deepcopy(FIXTURES[f"order-sign--{data.draw(st.sampled_from(RECORDS))}"])
 
 
 @pytest.fixture(scope="module")
@@ -164,17 +194,18 @@ def whole(parts: Parts) -> FlaskClient:
 @FEWER
 @given(data=st.data())
 def test_a_mangled_record_never_refuses_the_call(whole: FlaskClient, data: st.DataObject) -> None:
-    body: Any = copy.deepcopy(RECORD)
+    body = record(data)
     for _ in range(data.draw(st.integers(1, 4))):
         inside = [place for place in places(body) if place[:1] == ("prefetch",) and len(place) > 1]
         body = _spoil(data.draw, body, data.draw(st.sampled_from(inside)))
-    assert check(whole, SIGN_URL, dump_json(body)) == 200
+    status = check(whole, SIGN_URL, dump_json(body))
+    assert status == 200 or (status == 412 and not has_patient(body["prefetch"]))
 
 
 @FEWER
 @given(data=st.data())
 def test_a_mangled_order_is_answered_or_refused(whole: FlaskClient, data: st.DataObject) -> None:
-    body: Any = copy.deepcopy(RECORD)
+    body = record(data)
     for _ in range(data.draw(st.integers(1, 4))):
         inside = [place for place in places(body) if place[: len(DRAFT)] == DRAFT and len(place) > len(DRAFT)]
         body = _spoil(data.draw, body, data.draw(st.sampled_from(inside)))

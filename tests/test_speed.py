@@ -25,8 +25,8 @@ from fhir_fixtures import hook_calls
 
 DAY = date(2025, 10, 1)
 ORDINARY = "order-sign--child-30kg-flat-28-mcg-mrd-positive"
-CALLS_AT_MOST = 16_000
-CALLS_PER_RESULT_AT_MOST = 90
+CALLS_AT_MOST = 12_000
+CALLS_PER_RESULT_AT_MOST = 60
 
 WATCHED = """
 import sys

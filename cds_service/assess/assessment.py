@@ -12,6 +12,7 @@ from typing import Any
 
 from cds_service.assess.ages import age_group_by_age, reached, setting_decides
 from cds_service.assess.citations import citations
+from cds_service.assess.clauses import Rule
 from cds_service.assess.corrections import Occasion, corrections
 from cds_service.assess.coverage import assess_policy, differences, section_of
 from cds_service.assess.dosing import DoseResult, assess_dose
@@ -124,7 +125,8 @@ def _policies(case: Case, knowledge: Knowledge, judged: Judged) -> tuple[list[di
         if applies(case.patient.payer, payer)[0] == "no":
             entries += [head | not_judged() for head in heads]
             continue
-        results = [assess_policy(policy, section, judged) for policy in editions]
+        done: dict[Rule, Finding] = {}
+        results = [assess_policy(policy, section, judged, done=done) for policy in editions]
         entries += [head | verdict(result) for head, result in zip(heads, results, strict=True)]
         if len(results) == 2:
             found = differences(results[0], results[1])

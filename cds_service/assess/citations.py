@@ -7,7 +7,8 @@ What was looked at in the record ("order", "measurements") is evidence, not a do
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 _LABEL = re.compile(r"(?:US )?label(?: [A-Z][a-z]+ \d{4})?, (?!older)")
@@ -21,8 +22,14 @@ def citations(document: dict[str, Any]) -> list[dict[str, str]]:
     found = dict.fromkeys(_paragraphs(document))
     title = document["dose"]["label"]["title"]
     for citation in _citations(document):
-        found.update(dict.fromkeys(places(citation, title)))
+        found.update(_known_places(citation, title))
     return [{"document": where, "paragraph": paragraph} for where, paragraph in found]
+
+
+@lru_cache(maxsize=1024)
+def _known_places(citation: str, label_title: str) -> Mapping[tuple[str, str], None]:
+    """The places of a citation, in order; kept, because citations are the same from call to call."""
+    return dict.fromkeys(places(citation, label_title))
 
 
 def places(citation: str, label_title: str) -> Iterator[tuple[str, str]]:

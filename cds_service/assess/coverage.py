@@ -6,16 +6,14 @@ review, by which text.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-from cds_service.assess.criteria import judge_condition
-from cds_service.assess.findings import Finding, Status, all_of, any_of
+from cds_service.assess.clauses import Rule, Text
+from cds_service.assess.findings import Finding, Status, all_of
 from cds_service.assess.judged import Judged
-from cds_service.assess.request_criteria import answer
 from cds_service.facts.model import Case, Fact
-from cds_service.knowledge.policy import Contested, Paragraph, Policy, Reading, Section
+from cds_service.knowledge.policy import Contested, Policy, Reading, Section
 
 OVERALL = {
     Status.NOT_MET: "criteria_not_met",
@@ -60,14 +58,14 @@ class PolicyResult:
     notes: tuple[str, ...] = ()
 
 
-Find = Callable[[str], Finding]
+def assess_policy(
+    policy: Policy, section_id: str | None, judged: Judged, *, done: dict[Rule, Finding] | None = None
+) -> PolicyResult:
+    """Judge every computed paragraph of one edition. `section_id` None: which section applies is itself unknown.
 
-
-def assess_policy(policy: Policy, section_id: str | None, judged: Judged) -> PolicyResult:
-    """Judge every computed paragraph of one edition. `section_id` None: which section applies is itself unknown."""
-    paragraphs = {paragraph.id: paragraph for paragraph in policy.paragraph if not paragraph.not_computed}
-    elsewhere = Finding(Status.NOT_APPLICABLE, f"the request goes by section {section_id}") if section_id else None
-    text = _Text(paragraphs, judged, section_id, elsewhere=elsewhere)
+    `done` is what other editions have judged for this case already, and is added to.
+    """
+    text = Text(policy.computed, judged, section_id, {} if done is None else done)
     findings = text.evaluate()
     section = next((item for item in policy.section if item.id == section_id), None)
     top = section.requires if section else tuple(name for item in policy.section for name in item.requires)
@@ -77,7 +75,7 @@ def assess_policy(policy: Policy, section_id: str | None, judged: Judged) -> Pol
     return _over_the_top(result, section, text) if section else result
 
 
-def _over_the_top(result: PolicyResult, section: Section, text: _Text) -> PolicyResult:
+def _over_the_top(result: PolicyResult, section: Section, text: Text) -> PolicyResult:
     """The overall result, over the top level only."""
     status = all_of(result.findings[name] for name in result.top).status
     decisive = [name for name in result.top if result.findings[name].status is status and status is not Status.MET]
@@ -96,74 +94,7 @@ def _over_the_top(result: PolicyResult, section: Section, text: _Text) -> Policy
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Text:
-    """The computed paragraphs of an edition (or of one reading of it), ready to be judged for a case."""
-
-    paragraphs: Mapping[str, Paragraph]
-    judged: Judged
-    section_id: str | None
-    memo: dict[int, Finding] = field(default_factory=dict)
-    """Conditions already judged for this case, by identity: the readings of a clause share nearly all of them."""
-    elsewhere: Finding | None = None
-    """What is found of every paragraph of another section; None while the section is unknown."""
-
-    def evaluate(self) -> dict[str, Finding]:
-        """The finding of every paragraph, in the document's order; the other section's are not applicable."""
-        done: dict[str, Finding] = {}
-
-        def find(name: str) -> Finding:
-            if name not in done:
-                done[name] = self._paragraph(self.paragraphs[name], find)
-            return done[name]
-
-        return {name: find(name) for name in self.paragraphs}
-
-    def _paragraph(self, paragraph: Paragraph, find: Find) -> Finding:
-        if self.elsewhere and not paragraph.id.startswith(f"{self.section_id}."):
-            return self.elsewhere
-        if paragraph.only_if:
-            asked = answer(self.judged, {"of": paragraph.only_if})
-            if asked.status is not Status.MET:
-                relevance = {Status.NOT_MET: Status.NOT_APPLICABLE, Status.UNKNOWN: Status.UNKNOWN}[asked.status]
-                return replace(asked, status=relevance)
-        own = [self.conditions(paragraph.conditions)] if paragraph.conditions else []
-        if paragraph.any_of:
-            own.append(_one_of({name: find(name) for name in paragraph.any_of}))
-        own += [find(name) for name in paragraph.all_of]
-        return own[0] if len(own) == 1 else all_of(own)
-
-    def conditions(self, conditions: tuple[dict[str, Any], ...]) -> Finding:
-        """All of these conditions."""
-        return all_of(self._condition(condition) for condition in conditions)
-
-    def _condition(self, condition: dict[str, Any]) -> Finding:
-        key = id(condition)
-        if key not in self.memo:
-            self.memo[key] = judge_condition(self.judged, condition)
-        return self.memo[key]
-
-
-def _one_of(found: Mapping[str, Finding]) -> Finding:
-    """One of these paragraphs; the reason names the ones that decide."""
-    joined = any_of(found.values())
-    if joined.status is Status.NOT_MET:
-        return replace(joined, reason=_why_none(found))
-    deciding = {name: finding.reason for name, finding in found.items() if finding.status is joined.status}
-    reasons = [reason if reason.startswith(name) else f"{name}: {reason}" for name, reason in deciding.items()]
-    return replace(joined, reason="; ".join(reasons))
-
-
-def _why_none(found: Mapping[str, Finding]) -> str:
-    """What rules every one of them out, where that is one thing; else the first thing that rules out each."""
-    reasons = {name: finding.reason.split("; ") for name, finding in found.items() if finding.status is Status.NOT_MET}
-    common = [reason for reason in next(iter(reasons.values())) if all(reason in each for each in reasons.values())]
-    if common:
-        return "; ".join(common)
-    return "; ".join(each[0] if each[0].startswith(name) else f"{name}: {each[0]}" for name, each in reasons.items())
-
-
-def _contested(item: Contested, text: _Text, findings: Mapping[str, Finding], top: tuple[str, ...]) -> ContestedResult:
+def _contested(item: Contested, text: Text, findings: Mapping[str, Finding], top: tuple[str, ...]) -> ContestedResult:
     results = [_under(reading, item.limb, text, findings) for reading in item.reading]
     required = [name for name in top if item.criterion.startswith(f"{name}.")]
     decides = any(len({found[name].status for found in results}) > 1 for name in required)
@@ -173,11 +104,11 @@ def _contested(item: Contested, text: _Text, findings: Mapping[str, Finding], to
     return ContestedResult(item, tuple(statuses), decides)
 
 
-def _under(reading: Reading, limb: str, text: _Text, findings: Mapping[str, Finding]) -> Mapping[str, Finding]:
+def _under(reading: Reading, limb: str, text: Text, findings: Mapping[str, Finding]) -> Mapping[str, Finding]:
     """Every finding, with the limb read this way; those of the file where that changes nothing."""
     if not reading.conditions or findings[limb].status is Status.NOT_APPLICABLE:
         return findings
-    if text.conditions(reading.conditions).status is findings[limb].status:
+    if text.conditions(reading.asks).status is findings[limb].status:
         return findings
     read = replace(text.paragraphs[limb], conditions=reading.conditions)
     return replace(text, paragraphs={**text.paragraphs, limb: read}).evaluate()
@@ -188,7 +119,7 @@ def _route(section: Section, findings: Mapping[str, Finding]) -> str:
     return next(special, section.route)
 
 
-def _notes(text: _Text, result: PolicyResult) -> tuple[str, ...]:
+def _notes(text: Text, result: PolicyResult) -> tuple[str, ...]:
     found = [_assumed(text.judged.case), *(_either_way(text, name, result.findings) for name in result.top)]
     return tuple(note for note in found if note)
 
@@ -204,7 +135,7 @@ def _assumed(case: Case) -> str:
     )
 
 
-def _either_way(text: _Text, name: str, findings: Mapping[str, Finding]) -> str:
+def _either_way(text: Text, name: str, findings: Mapping[str, Finding]) -> str:
     """No case analysis over an unknown: BCR::ABL1 stays unknown even where either answer would do; but say so."""
     if text.judged.case.patient.bcr_abl1.known or findings[name].status is not Status.UNKNOWN:
         return ""
@@ -212,9 +143,9 @@ def _either_way(text: _Text, name: str, findings: Mapping[str, Finding]) -> str:
     return f"BCR::ABL1 is not known; either result would meet {name}." if all(met) else ""
 
 
-def _with_bcr(text: _Text, value: str) -> _Text:
+def _with_bcr(text: Text, value: str) -> Text:
     patient = replace(text.judged.case.patient, bcr_abl1=Fact(value), bcr_abl1_like=Fact())
-    return replace(text, judged=replace(text.judged, case=replace(text.judged.case, patient=patient)), memo={})
+    return replace(text, judged=replace(text.judged, case=replace(text.judged.case, patient=patient)), done={})
 
 
 def section_of(case: Case) -> tuple[str | None, tuple[str, ...]]:
@@ -236,7 +167,7 @@ def differences(current: PolicyResult, previous: PolicyResult) -> tuple[tuple[st
 
     Limbs inside a sentence are left out, and so is a clause whose own sub-clauses in both editions already show it.
     """
-    limbs = {item.id for policy in (current.policy, previous.policy) for item in policy.paragraph if item.limb}
+    limbs = current.policy.limbs | previous.policy.limbs
     now, then = current.findings, previous.findings
     both = [name for name in now if name in then and name not in limbs and now[name].status is not then[name].status]
     lowest = [name for name in both if not any(other.startswith(f"{name}.") for other in both)]

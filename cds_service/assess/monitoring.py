@@ -5,6 +5,9 @@ The same for every patient: trial rates are trial rates, an ASTCT grade is never
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
+
 from cds_service.knowledge.label import CONFIRM_GRADES, Guidance, Label
 
 CRS_EVENTS = ("crs",)
@@ -18,8 +21,12 @@ TOPICS = frozenset((*WATCH.values(), *ADVICE.values(), *SCALES, *TRIAL_RATES))
 """The topics a label file must have for this module."""
 
 
-def monitoring(label: Label) -> dict[str, object]:
-    """The `monitoring` object of the assessment document. Raises KeyError when the label file lacks a topic."""
+@lru_cache(maxsize=16)
+def monitoring(label: Label) -> Mapping[str, object]:
+    """The `monitoring` object of the assessment document, made once per label: never change it.
+
+    Raises KeyError when the label file lacks a topic.
+    """
     return {
         **{name: _topic(label.topic(code)) for name, code in WATCH.items()},
         "crs_by_grade": _by_grade(label, CRS_EVENTS),

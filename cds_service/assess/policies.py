@@ -9,6 +9,7 @@ from cds_service.assess.findings import Finding, Status
 from cds_service.facts.model import Case, Evidence, Fact
 from cds_service.knowledge.policy import Paragraph, Payer, Policy
 
+_NOT_MET, _NOT_APPLICABLE = Status.NOT_MET, Status.NOT_APPLICABLE
 _COUNTED = (Status.MET, Status.NOT_MET, Status.UNKNOWN, Status.REVIEW)
 
 
@@ -60,7 +61,7 @@ def not_judged() -> dict[str, Any]:
 
 def verdict(result: PolicyResult) -> dict[str, Any]:
     """The rest of the entry where the policy is judged."""
-    by_id = {paragraph.id: paragraph for paragraph in result.policy.paragraph}
+    by_id = result.policy.by_id
     return {
         "section": result.section,
         "overall": result.overall,
@@ -106,12 +107,12 @@ def _criterion(paragraph: Paragraph, finding: Finding, result: PolicyResult) -> 
 
 def _shown(paragraph: Paragraph, finding: Finding, result: PolicyResult) -> bool:
     """Worth a row on a card: the top level, and below it what decides its parent."""
-    if paragraph.limb or finding.status is Status.NOT_APPLICABLE:
+    if paragraph.limb or finding.status is _NOT_APPLICABLE:
         return False
     if paragraph.id in result.top:
         return True
     parent = result.findings.get(paragraph.id.rpartition(".")[0])
-    return parent is not None and finding.status is parent.status and finding.status is not Status.NOT_MET
+    return parent is not None and finding.status is parent.status and finding.status is not _NOT_MET
 
 
 def _missing(result: PolicyResult) -> list[dict[str, Any]]:

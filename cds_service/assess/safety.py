@@ -6,6 +6,7 @@ Pure: one table from topic to judge. Knows no FHIR and no words of cards.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from cds_service.assess.safety_allergy import benzyl_alcohol_allergy, hypersensitivity, premedication_allergy
 from cds_service.assess.safety_bags import benzyl_alcohol_load, preserved_bag_weight
@@ -60,6 +61,7 @@ def assess_safety(
     return (*sorted(judged, key=_rank), *before_and_during(label))
 
 
+@lru_cache(maxsize=16)
 def before_and_during(label: Label) -> tuple[SafetyItem, ...]:
     """What holds for every patient: counts, prophylaxis, pump and line rules, in the label file's order."""
     topics = [topic for topic in label.guidance if topic.section in FOR_ALL_SECTIONS and topic.applies == "all"]

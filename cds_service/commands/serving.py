@@ -25,7 +25,7 @@ def start(settings: Settings, *, host: str, port: int, open_to_all: bool, remark
     address = f"[{host}]" if ":" in host else host
     remarks.print(f"blinatumomab-cds answers at http://{address}:{port}/cds-services  (stop with Ctrl-C)")
     try:
-        serve(create_app(settings, parts=parts, open_to_all=True), host, port)
+        serve(create_app(settings, parts=parts, open_to_all=True, read_loopback=_loopback(host)), host, port)
     except OSError as mistake:
         raise click.ClickException(f"cannot listen on {host}:{port}: {mistake.strerror or mistake}") from mistake
 

@@ -15,17 +15,23 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from cds_service.commands.assessing import assess_one
 from cds_service.commands.console import table
 from cds_service.commands.expected_cards import expected_signs, missing_signs
 from cds_service.commands.junit import write_junit
 from cds_service.commands.trial_calls import Trial, Tried
+from cds_service.ehr import UNREACHABLE
 from cds_service.errors import CallError
+from cds_service.guidance import advise_fetching
 from cds_service.harness import Client, Discovery, Offer, Reply, discover, judge, outcome_text
+from cds_service.hooks.call import HookCall
+from cds_service.hooks.needs import Access, Fetched, Need
 from cds_service.hooks.rules import RULES, Breach
+from cds_service.hooks.services import service_for, services
 from cds_service.parts import Parts
+from cds_service.web.json_body import parse_json
 
 _SHOWN = 4
 """So many failures of one call are printed; all stand in the JUnit file."""
@@ -59,11 +65,12 @@ def run(
 def report(rows: Sequence[Tried], out: Console, *, strict: bool = False, junit: Path | None = None) -> bool:
     """Print the table and the totals, write the JUnit file; True when nothing failed. Raises OSError for the file."""
     told = tuple(replace(row, failures=(*row.failures, *row.remarks)) for row in rows) if strict else tuple(rows)
-    if junit is not None:
-        write_junit(told, junit, suite="blinatumomab-cds try")
     out.print(_table(told))
+    _print_failures(told, out)
     _print_remarks(rows, out)
     _print_totals(told, out)
+    if junit is not None:
+        write_junit(told, junit, suite="blinatumomab-cds try")
     return not any(row.failures for row in told)
 
 
@@ -127,13 +134,28 @@ def _alike(reply: Reply, answer: Any, body: bytes, parts: Parts | None) -> tuple
     if parts is None or reply.status is None:
         return None
     try:
-        ours = assess_one(body, parts, today=datetime.now(UTC).astimezone().date(), as_of=None).response
+        ours = _own_answer(body, parts)
     except CallError as mistake:
         return () if reply.status == mistake.status else (f"this build answers {mistake.status}",)
     if reply.status != 200:
         return ("this build answers 200",)
     place = first_difference(answer, ours)
     return None if place is None else (f"differs from what this build answers, first at {place or 'the top'}",)
+
+
+def _own_answer(body: bytes, parts: Parts) -> dict[str, Any]:
+    """What this build answers over HTTP, without reading from any FHIR server. Raises CallError."""
+    call = parse_json(body)
+    service = service_for(call["hook"], services(parts.settings.canonical_base))
+    if service is None:
+        raise CallError("no service of this build answers this hook", field="hook", status=404)
+    today = datetime.now(UTC).astimezone().date()
+    made = advise_fetching(HookCall.parse(call, service=service), parts, _no_server, service=service, today=today)
+    return made.response
+
+
+def _no_server(access: Access, needs: Sequence[Need], *, seconds: float) -> Fetched:
+    return Fetched(problems={need.key: UNREACHABLE for need in needs})
 
 
 def first_difference(one: Any, other: Any, place: str = "") -> str | None:
@@ -168,12 +190,21 @@ def _verdict(row: Tried) -> str:
     if row.skipped:
         return f"[dim]skipped: {escape(row.skipped)}[/dim]"
     if row.failures:
-        more = len(row.failures) - _SHOWN
-        shown = [escape(text) for text in row.failures[:_SHOWN]] + ([f"and {more} more"] if more > 0 else [])
-        return "[bold red]FAILED[/bold red] " + "\n".join(shown)
-    signs = f", {row.checked} signs seen" if row.checked else ""
-    remarks = f", {len(row.remarks)} remarks" if row.remarks else ""
-    return f"[green]ok[/green]{signs}{remarks}"
+        return "[bold red]FAILED[/bold red]"
+    return f"[green]ok[/green]{_counted(row.checked, 'sign')}{_counted(len(row.remarks), 'remark')}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f", {count} {what}{'s' if count > 1 else ''}" if count else ""
+
+
+def _print_failures(rows: Sequence[Tried], out: Console) -> None:
+    for row in rows:
+        if row.failures:
+            more = len(row.failures) - _SHOWN
+            out.print(f"\n[bold red]FAILED[/bold red] {escape(row.name)}")
+            for text in (*row.failures[:_SHOWN], *([f"and {more} more"] if more > 0 else [])):
+                out.print(Padding(escape(text), (0, 0, 0, 4)))
 
 
 def _print_remarks(rows: Sequence[Tried], out: Console) -> None:
@@ -197,7 +228,7 @@ def _print_totals(rows: Sequence[Tried], out: Console) -> None:
     out.print(f"\n[bold]{'; '.join(parts)}[/bold]")
     if any(row.checked for row in rows):
         out.print(
-            "Of a fixture's expectation only what shows on cards is checked here: how grave, which policy, the "
+            "Signs: of a fixture's expectation only what shows on cards is checked here: how grave, which policy, the "
             "premedication, or no card. The assessment itself is not visible over HTTP; `assess` prints it."
         )
 

@@ -126,14 +126,22 @@ def _fusion_results(record: Record) -> Iterator[_Result]:
         named = _named_in(observed.said)
         if "bcr-abl1.control" in observed.concepts or "like" in named:
             continue
-        assays = {concept for concept in observed.concepts if concept.startswith(("bcr-abl1.", "cytogenetics"))}
-        if {"gene.bcr", "gene.abl1"} <= _genes(record, observed):
-            assays.add("genomics.variant")
+        assays = _coded_assays(observed.concepts)
+        if "genomics.variant" in observed.concepts and {"gene.bcr", "gene.abl1"} <= _genes(record, observed):
+            assays |= {"genomics.variant"}
         if not assays and "fusion" in named:
-            assays = {concept for concept, word in _ASSAYS if word.search(observed.said)} or {"bcr-abl1.other-assay"}
+            worded = [concept for concept, word in _ASSAYS if word.search(observed.said)]
+            assays = frozenset(worded or ["bcr-abl1.other-assay"])
         if assays and not _germline(record, observed):
-            yield _Result(observed, _value(record, observed), frozenset(assays), specimens.words(record, observed))
-        yield from _parts(record, observed)
+            yield _Result(observed, _value(record, observed), assays, specimens.words(record, observed))
+        if "component" in observed.resource:
+            yield from _parts(record, observed)
+
+
+@lru_cache(maxsize=1024)
+def _coded_assays(concepts: frozenset[str]) -> frozenset[str]:
+    """The assays of the fusion gene among the concepts of a code."""
+    return frozenset(concept for concept in concepts if concept.startswith(("bcr-abl1.", "cytogenetics")))
 
 
 def _parts(record: Record, observed: Observed) -> Iterator[_Result]:

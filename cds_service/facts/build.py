@@ -33,6 +33,13 @@ from cds_service.fhir.reader import Json
 from cds_service.settings import Settings
 from cds_service.terminology import ValueSets
 
+_ASKED = tuple(
+    (item.name, item.name.replace("_", "-"))
+    for item in fields(Course)
+    if item.name not in ("disease_status", "regimen_partners")
+)
+"""Fields of the course, each with the order question that it holds the answer to."""
+
 
 @dataclass(frozen=True)
 class _Call:
@@ -150,11 +157,7 @@ def _latest(call: _Call, start: date) -> date:
 
 def _course(answers: Answers, status: Fact[str], partners: Sequence[ConcomitantDrug]) -> Course:
     """Every order question by the name of its field."""
-    given: dict[str, Any] = {
-        item.name: answers.fact(item.name.replace("_", "-"))
-        for item in fields(Course)
-        if item.name not in ("disease_status", "regimen_partners")
-    }
+    given: dict[str, Any] = {name: answers.fact(link_id) for name, link_id in _ASKED}
     given["regimen"] = _beside_a_tki(given["regimen"], partners)
     return Course(disease_status=status, regimen_partners=answers.texts("regimen-partners"), **given)
 

@@ -26,6 +26,7 @@ _PRINTED = {"alt": "ALT", "ast": "AST", "ggt": "GGT", "anc": "ANC", "wbc": "WBC"
 PREGNANT, NOT_PREGNANT = "pregnant", "not-pregnant"
 _TERM = timedelta(weeks=42)
 """A pregnancy recorded longer ago than this is over."""
+_NEVER = (date.min, "")
 
 
 def read_labs(record: Record, start: date, *, latest: date) -> tuple[LabResult, ...]:
@@ -39,8 +40,13 @@ def read_labs(record: Record, start: date, *, latest: date) -> tuple[LabResult, 
 
 
 def _newest(results_on_file: Sequence[Observed], latest: date) -> Observed | None:
-    usable = [one for one in results_on_file if one.final and newness(one.written)[0] <= latest and _has_value(one)]
-    return max(usable, key=lambda one: newness(one.written)) if usable else None
+    """The newest final result with a value, dated by `latest` at most; the first of several as new."""
+    newest, age = None, _NEVER
+    for one in results_on_file:
+        found = newness(one.written) if one.final else _NEVER
+        if (newest is None or found > age) and one.final and found[0] <= latest and _has_value(one):
+            newest, age = one, found
+    return newest
 
 
 def _has_value(observed: Observed) -> bool:

@@ -130,7 +130,7 @@ def _answered(answers: Answers) -> Iterator[_Candidate]:
     for told in answers.told("mrd-result"):
         percent = told.value
         written = str(dated) if dated else None
-        shown = replace(told.evidence, what=_what(specimen), date=written)
+        shown = told.evidence._replace(what=_what(specimen), date=written)
         detected = percent > 0 if percent is not None else None
         day = dated.exact if dated else None
         mrd = Mrd(detected, percent, None, None, specimen, day)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from cds_service.facts.agreement import Told, agreed, only_evidence
@@ -48,14 +49,21 @@ class Answers:
     unresolved: tuple[str, ...] = ()
     """References of the order to answers that are not in the call."""
 
+    @cached_property
+    def _answered(self) -> frozenset[str]:
+        """The questions that any response answers."""
+        return frozenset(link_id for response in self.responses for link_id in response.answers)
+
     def fact(self, link_id: str) -> Fact[Any]:
         """The answer to one question as a fact."""
-        if not any(link_id in response.answers for response in self.responses):
+        if link_id not in self._answered:
             return _SILENT
         return agreed(self.told(link_id), topic="the answers")
 
     def told(self, link_id: str) -> tuple[Told[Any], ...]:
         """The answers to one question: those that count first, the others as evidence."""
+        if link_id not in self._answered:
+            return ()
         question = QUESTIONS[link_id]
         used: list[Told[Any]] = []
         shown: list[Told[Any]] = []

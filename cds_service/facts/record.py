@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 from cds_service.facts.model import Evidence
 from cds_service.fhir import codes, reader
@@ -23,8 +24,7 @@ _NO_CONCEPTS: frozenset[str] = frozenset()
 _PAST = ("inactive", "resolved")
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
+class Observed(NamedTuple):
     """One Observation (or component of one) with what its code stands for."""
 
     resource: Json

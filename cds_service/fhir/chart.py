@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
+from typing import NamedTuple
 
 from cds_service.fhir.reader import EMPTY, Json, has_code, local, objects, text
 from cds_service.fhir.shapes import wrong_members
@@ -18,10 +19,10 @@ from cds_service.fhir.shapes import wrong_members
 _TYPE = re.compile(r"[A-Z][A-Za-z]{2,39}", re.ASCII)
 _PATIENT_MEMBERS = ("subject", "patient", "beneficiary")
 _DEEPEST_BUNDLE = 3
+_UNTOLD = "does not tell whose it is"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One resource of the record. `reference` is 'Type/id', its fullUrl, or its place in the call."""
 
     resource: Json
@@ -199,7 +200,8 @@ def _of_this_patient(entries: Iterable[Entry], patient: str) -> tuple[list[Entry
         why = _not_ours(entry, patient, ours)
         if why:
             left_out.append(Unread(entry.reference, why))
-        elif not _in_error(entry.resource):
+        # A draft is of this call, and the call is about this patient: only one that names another is left out.
+        if (not why or (why == _UNTOLD and entry.draft is not None)) and not _in_error(entry.resource):
             kept.append(entry)
     return kept, left_out
 
@@ -209,6 +211,8 @@ def _not_ours(entry: Entry, patient: str, ours: Mapping[str | None, bool]) -> st
     if entry.type == "Patient":
         return "is another patient" if text(entry.resource, "id") not in (patient, None) else None
     for member in _PATIENT_MEMBERS:
+        if member not in entry.resource:
+            continue
         for item in objects(entry.resource, member):
             why = _another(text(item, "reference"), patient, ours)
             if why:
@@ -222,7 +226,7 @@ def _another(written: str | None, patient: str, ours: Mapping[str | None, bool])
     if written.startswith("urn:"):
         if ours.get(written, False):
             return None
-        return "is about another patient" if written in ours else "does not tell whose it is"
+        return "is about another patient" if written in ours else _UNTOLD
     return None if local(written) in (f"Patient/{patient}", patient) else "is about another patient"
 
 

@@ -23,7 +23,7 @@ def matches(concept: object, value_sets: ValueSets) -> tuple[tuple[str, Code], .
     found: tuple[tuple[str, Code], ...] = ()
     for system, code, _ in codings(concept):
         if system and code:
-            found += value_sets.concepts(system, normal(value_sets.canonical(system), code))
+            found += _concepts(system, code, value_sets)
     return found
 
 
@@ -41,10 +41,17 @@ def read(concept: object, value_sets: ValueSets) -> tuple[tuple[tuple[str, Code]
     said = [written.strip()] if isinstance(written, str) else []
     for system, code, display in codings(concept):
         if system and code:
-            found += value_sets.concepts(system, normal(value_sets.canonical(system), code))
+            found += _concepts(system, code, value_sets)
         if display:
             said.append(display)
-    return found, "; ".join(dict.fromkeys(said)).lower()
+    return found, (said[0] if len(said) == 1 else "; ".join(dict.fromkeys(said))).lower()
+
+
+def _concepts(system: str, code: str, value_sets: ValueSets) -> tuple[tuple[str, Code], ...]:
+    """What a coding stands for, once spelled as our value sets spell it."""
+    system = value_sets.canonical(system)
+    spell = _SPELLINGS.get(system)
+    return value_sets.concepts(system, spell(code) if spell else code)
 
 
 def normal(system: str, code: str) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 from fhir.resources.R4B import get_fhir_model_class
@@ -42,16 +41,6 @@ def validate(resource: Json) -> tuple[str, ...]:
 def validate_order(order: Json) -> tuple[str, ...]:
     """What is wrong with a draft MedicationRequest once the known quirks are mended; empty when nothing is."""
     return _problems(MedicationRequest, mended_order(order)[0])
-
-
-def warm_up() -> None:
-    """Build the validators once, at start-up: the first validation costs some tens of milliseconds."""
-    amount = {"value": Decimal(28), "unit": "ug/d", "system": "http://unitsofmeasure.org", "code": "ug/d"}
-    bounds = {"start": "2025-10-01", "end": "2025-10-28"}
-    dosage = {"timing": {"repeat": {"boundsPeriod": bounds}}, "doseAndRate": [{"rateQuantity": amount}]}
-    subject, drug = {"reference": "Patient/example"}, {"text": "blinatumomab"}
-    order = {"resourceType": "MedicationRequest", "subject": subject, "medicationCodeableConcept": drug}
-    validate_order({**order, "dosageInstruction": [dosage]})
 
 
 def _problems(model: Any, resource: Json) -> tuple[str, ...]:

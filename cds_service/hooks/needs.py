@@ -87,13 +87,23 @@ def reference_needs(drafts: Iterable[Mapping[str, Any]], call: HookCall) -> tupl
 
     The roles of a requester who is not the user are asked for too: our template brings the user's only.
     """
-    drafts, on_hand = tuple(drafts), frozenset(_identities(call))
     found = dict.fromkeys(reference for draft in drafts for reference in _references(draft))
     requesters = [
         reference for reference in found if reference.startswith("Practitioner/") and reference != call.user_id
     ]
     roles = [Need(f"roles of {each}", f"PractitionerRole?practitioner={each}&_count=20") for each in requesters]
-    return (*(Need(reference, reference) for reference in found if reference not in on_hand), *roles)
+    return (*(Need(reference, reference) for reference in _missing(found, call)), *roles)
+
+
+def _missing(references: Iterable[str], call: HookCall) -> tuple[str, ...]:
+    """Those that no resource of the call answers to; looks no further than it must."""
+    missing = dict.fromkeys(references)
+    if missing:
+        for identity in _identities(call):
+            missing.pop(identity, None)
+            if not missing:
+                break
+    return tuple(missing)
 
 
 def _identities(call: HookCall) -> Iterator[str]:
@@ -108,11 +118,11 @@ def resources(values: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
     waiting = list(values)
     while waiting:
         found = waiting.pop()
-        if isinstance(found, Mapping) and found.get("resourceType"):
+        if isinstance(found, dict) and found.get("resourceType"):
             yield found
             entries = found.get("entry")
             listed = entries if isinstance(entries, list) else []
-            waiting += [entry.get("resource") for entry in listed if isinstance(entry, Mapping)]
+            waiting += [entry.get("resource") for entry in listed if isinstance(entry, dict)]
 
 
 def _references(draft: Mapping[str, Any]) -> Iterator[str]:

@@ -5,7 +5,7 @@ Pure: compares the templates with the values that came. Fetches nothing and read
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -111,23 +111,22 @@ def _state_of_bundle(template: Template, bundle: Mapping[str, Any]) -> State:
     entries = bundle.get("entry") or []
     if not isinstance(entries, list):
         return State.INVALID
-    resources = tuple(_resources(entries))
-    if any(_is_failure(resource) for resource in resources):
+    resources = _resources(entries)
+    kinds = {kind for resource in resources if isinstance(kind := resource.get("resourceType"), str)}
+    if "OperationOutcome" in kinds and any(_is_failure(resource) for resource in resources):
         return State.FAILED
-    found = [resource for resource in resources if resource.get("resourceType") != "OperationOutcome"]
     paged = _has_next_page(bundle) and not template.only_newest
-    if any(resource.get("resourceType") in template.types for resource in found):
+    if not kinds.isdisjoint(template.types):
         return State.PAGED if paged else State.COMPLETE
-    if found or len(resources) < len(entries):
+    outcomes = sum(resource.get("resourceType") == "OperationOutcome" for resource in resources)
+    if outcomes < len(entries):
         return State.INVALID
     return State.PAGED if paged else State.INVALID if template.must_exist else State.EMPTY
 
 
-def _resources(entries: list[Any]) -> Iterator[Mapping[str, Any]]:
-    for entry in entries:
-        resource = entry.get("resource") if isinstance(entry, Mapping) else None
-        if isinstance(resource, Mapping):
-            yield resource
+def _resources(entries: list[Any]) -> list[Mapping[str, Any]]:
+    found = (entry.get("resource") for entry in entries if isinstance(entry, dict))
+    return [resource for resource in found if isinstance(resource, dict)]
 
 
 def _is_failure(resource: Mapping[str, Any]) -> bool:

@@ -20,8 +20,10 @@ from cds_service.hooks.rule_members import (
     ROOT,
     SOURCE,
     SUGGESTION,
+    SYSTEM_ACTION,
     TOPIC,
     Json,
+    Member,
     Step,
     hollow_breaches,
     is_object_of_texts,
@@ -59,7 +61,7 @@ def answer_breaches(answer: Any, call: Json | None = None) -> tuple[Breach, ...]
     for place, card in enumerate(cards if isinstance(cards, list) else ()):
         found += _card(card, ("cards", place), call)
     for place, action in _listed(answer, "systemActions"):
-        found += _action(action, ("systemActions", place), call)
+        found += _action(action, ("systemActions", place), call, SYSTEM_ACTION)
     return (*found, *_twice(answer))
 
 
@@ -120,8 +122,8 @@ def _source(source: Any, at: Step) -> Iterator[Breach]:
             yield from member_breaches(source["topic"], TOPIC, (*at, "topic"))
 
 
-def _action(action: Json, at: Step, call: Json | None) -> Iterator[Breach]:
-    yield from member_breaches(action, ACTION, at)
+def _action(action: Json, at: Step, call: Json | None, table: Mapping[str, Member] = ACTION) -> Iterator[Breach]:
+    yield from member_breaches(action, table, at)
     resource: Any = action.get("resource")
     kind = action.get("type")
     whole = isinstance(resource, Mapping) and is_text(resource.get("resourceType"))

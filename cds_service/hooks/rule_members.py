@@ -22,6 +22,8 @@ class Member:
     fits: Callable[[Any], bool]
     must_be: str
     required: bool = False
+    missing: str = ""
+    """The rule it breaks by not being there, where that is another one."""
 
 
 def is_text(value: Any) -> bool:
@@ -121,13 +123,14 @@ ACTION: Mapping[str, Member] = {
     "resourceId": Member("K-07", lambda _: True, ""),
     "extension": _ANY,
 }
+SYSTEM_ACTION: Mapping[str, Member] = {**ACTION, "description": Member("N-02", is_text, _WORDS, required=True)}
 REASON: Mapping[str, Member] = {
     name: Member("L-02", is_text, _WORDS, required=True) for name in ("code", "system", "display")
 } | {"version": Member("L-02", is_text, _WORDS), "extension": _ANY}
 LINK: Mapping[str, Member] = {
     "label": Member("M-01", is_text, _WORDS, required=True),
-    "url": Member("M-03", _absolute, _URL, required=True),
-    "type": Member("M-02", _one_of("absolute", "smart"), "is not absolute or smart", required=True),
+    "url": Member("M-03", _absolute, _URL, required=True, missing="M-01"),
+    "type": Member("M-02", _one_of("absolute", "smart"), "is not absolute or smart", required=True, missing="M-01"),
     "appContext": Member("M-05", is_text, _WORDS),
     "autolaunchable": Member("M-07", _boolean, "is not true or false"),
     "extension": _ANY,
@@ -140,7 +143,7 @@ def member_breaches(found: Json, table: Mapping[str, Member], at: Step, *, unkno
         value, where = found.get(name), path_text((*at, name))
         if name not in found:
             if member.required:
-                yield breach(member.rule if member.rule != "M-03" else "M-01", where, "is missing")
+                yield breach(member.missing or member.rule, where, "is missing")
         elif not member.fits(value) and (member.required or value not in (None, "", [], {})):
             yield breach(member.rule, where, member.must_be)
     for name in found:

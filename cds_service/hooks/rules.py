@@ -62,6 +62,7 @@ _ROWS: tuple[tuple[str, str, bool, str], ...] = (
     ("G-06", "SHOULD", False, "an answer that is not 2xx carries an OperationOutcome (3.0)"),
     ("G-07", "derived", False, "only cards, systemActions and extension stand at the root"),
     ("N-01", "MAY", True, "systemActions is an array of actions"),
+    ("N-02", "SHALL", False, "a system action has a description (optional in 3.0)"),
     ("P-01", "SHALL", True, "extension is an object"),
     ("R-01", "SHOULD", False, "an answer comes within about 500 ms"),
     # --- cards --------------------------------------------------------------------------------------------

@@ -56,10 +56,9 @@ _AT_SIGNING: Mapping[str, str] = {
 }
 
 _ESSENTIAL = (
-    "Nothing is mandatory: what is not supplied is reported as unknown, never assumed. Judging the dose needs patient "
-    "and vitals; judging coverage needs patient, practitioner, conditions, laboratory, coverage and orderQuestions. "
-    "FHIR R4. {further} Works from prefetch alone; no access to a FHIR server is needed. Pages of a Bundle beyond the "
-    "first are not fetched: what they hold counts as unknown."
+    "The patient is mandatory; whatever else is not supplied is reported as unknown, never assumed. Judging the dose "
+    "needs vitals too; judging coverage needs practitioner, conditions, laboratory, coverage and orderQuestions. "
+    "FHIR R4. {further} Works from prefetch alone; what is missing is read from fhirServer where the site allows it."
 )
 
 

@@ -174,9 +174,9 @@ class Guidance:
     """Numbers the judgement needs, unit in the key (`times_upper_limit`, `days_before_start`)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Label:
-    """One edition of the prescribing information, in the order of its sections."""
+    """One edition of the prescribing information, in the order of its sections. Loaded once: equal to itself only."""
 
     id: str
     drug: str

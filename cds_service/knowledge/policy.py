@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from importlib.resources.abc import Traversable
 from typing import Any
 
@@ -17,8 +18,15 @@ from cds_service.errors import KnowledgeError
 from cds_service.knowledge.label import Discrepancy
 from cds_service.knowledge.tables import build, build_all, read_toml
 
+Asks = tuple[tuple[str, dict[str, Any]], ...]
+"""Conditions, each beside its text: what reads the same is judged once per case."""
 
-@dataclass(frozen=True, slots=True)
+
+def _asks(conditions: tuple[dict[str, Any], ...]) -> Asks:
+    return tuple((repr(condition), condition) for condition in conditions)
+
+
+@dataclass(frozen=True)
 class Paragraph:
     """One paragraph of the policy, or one limb inside a sentence of it (`limb`)."""
 
@@ -33,10 +41,20 @@ class Paragraph:
     limb: bool = False
     not_computed: str = ""
 
-    @property
+    @cached_property
     def parts(self) -> tuple[str, ...]:
         """The paragraphs this one is made of."""
         return self.all_of + self.any_of
+
+    @cached_property
+    def asks(self) -> Asks:
+        """Its own conditions, each beside its text."""
+        return _asks(self.conditions)
+
+    @cached_property
+    def rule(self) -> str:
+        """What it asks for, as one text: paragraphs with the same rule and the same parts come out the same."""
+        return repr((self.conditions, self.all_of, self.any_of, self.only_if))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +72,17 @@ class Section:
     route_when_not_met: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reading:
     """One way to read a contested clause; without conditions it is the paragraph as it stands in the file."""
 
     name: str
     conditions: tuple[dict[str, Any], ...] = ()
+
+    @cached_property
+    def asks(self) -> Asks:
+        """Its conditions, each beside its text."""
+        return _asks(self.conditions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +97,7 @@ class Contested:
     reading: tuple[Reading, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Policy:
     """One edition of one policy."""
 
@@ -102,6 +125,21 @@ class Policy:
     def document(self) -> str:
         """How this edition is cited: 'LA.PHAR.312 2025-09-05'."""
         return f"{self.id} {self.version.isoformat()}"
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Paragraph]:
+        """Every paragraph by its id, in the document's order."""
+        return {paragraph.id: paragraph for paragraph in self.paragraph}
+
+    @cached_property
+    def computed(self) -> Mapping[str, Paragraph]:
+        """The paragraphs that are computed, by id."""
+        return {name: paragraph for name, paragraph in self.by_id.items() if not paragraph.not_computed}
+
+    @cached_property
+    def limbs(self) -> frozenset[str]:
+        """The ids of what is only a limb inside a sentence."""
+        return frozenset(name for name, paragraph in self.by_id.items() if paragraph.limb)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ The words are in `cards/templates/safety*.jinja` and `record.jinja`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
 
 from cds_service.present import words
 from cds_service.present.words import Document
@@ -18,6 +20,7 @@ THEMES = (
     ("Pregnancy and breastfeeding", ("contraception", "lactation-48h", "newborn-b-cells")),
     ("Preparation, pump and line", ("preparation-errors", "pump", "bag-rates", "line-flush", "interruption")),
 )
+_Brief = tuple[tuple[str, Any], ...]
 OTHER_THEME = "Also"
 """Topics of the label that have no theme yet are never left out."""
 
@@ -32,7 +35,7 @@ def safety_values(document: Document) -> dict[str, object]:
         "lead": _lead(applies, unknown),
         "grave": sum(1 for item in (*applies, *unknown) if _grave(item)),
         "clear": [_short(item) for item in _patient(found, "clear")],
-        "for_all": _themes([item for item in found if item.get("status") == "for-all"]),
+        "for_all": _themes(tuple(_brief(item) for item in found if item.get("status") == "for-all")),
         "corrections": words.corrections(document, "safety"),
     }
 
@@ -48,11 +51,20 @@ def _grave(item: Document) -> bool:
     return (item.get("severity") or "info") != "info"
 
 
-def _themes(items: Sequence[Document]) -> list[dict[str, object]]:
-    """The list for everyone in a few lines: what belongs together stands together, its citations behind it."""
+def _brief(item: Document) -> _Brief:
+    """What the list for everyone shows of an item of the label."""
+    return tuple((name, item.get(name)) for name in ("code", "title", "short", "citation", "confirm"))
+
+
+@lru_cache(maxsize=16)
+def _themes(items: tuple[_Brief, ...]) -> Sequence[Document]:
+    """The list for everyone in a few lines: what belongs together stands together, its citations behind it.
+
+    Kept, because it is the same for every patient of a label edition; never change it.
+    """
     theme_of = {code: theme for theme, codes in THEMES for code in codes}
     found: dict[str, list[Document]] = {theme: [] for theme in (*(name for name, _ in THEMES), OTHER_THEME)}
-    for item in items:
+    for item in (dict(each) for each in items):
         found[theme_of.get(item["code"], OTHER_THEME)].append(item)
     return [
         {

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from typing import Any
 
 Document = Mapping[str, Any]
@@ -24,7 +25,8 @@ _UNITS = (
 )
 """UCUM as people write it."""
 
-_HUNDREDTH = Decimal("0.01")
+_STEPS = tuple(Decimal(1).scaleb(-digits) for digits in range(8))
+_HUNDREDTH = _STEPS[2]
 
 STATUS = {
     "met": "met",
@@ -62,8 +64,8 @@ def corrections(document: Document, topic: str) -> list[str | None]:
 
 def number(value: object, digits: int = 1, *, rounding: str = ROUND_DOWN) -> str:
     """'14.8' from 14.811…: at most so many decimals, no trailing zeros, never an exponent."""
-    step = Decimal(1).scaleb(-digits)
-    shown = f"{Decimal(str(value)).quantize(step, rounding=rounding):f}"
+    exact = value if isinstance(value, Decimal) else Decimal(str(value))
+    shown = f"{exact.quantize(_STEPS[digits], rounding=rounding):f}"
     return shown.rstrip("0").rstrip(".") if "." in shown else shown
 
 
@@ -115,7 +117,7 @@ def legible(text: str) -> str:
     """The text with units as people write them, and without codes that only machines read."""
     for code, shown in _UNITS:
         text = text.replace(code, shown)
-    return _CODES.sub("", text)
+    return _CODES.sub("", text) if " (" in text else text
 
 
 def headline(text: str, limit: int) -> str:
@@ -202,6 +204,7 @@ def listed(items: Iterable[str], last: str = "and") -> str:
     return f"{', '.join(found[:-1])} {last} {found[-1]}"
 
 
+@lru_cache(maxsize=1024)
 def cited(citation: str | None) -> str | None:
     """The citation without the edition that the card's source already names; older editions stay named."""
     return _OWN_EDITION.sub("label, ", citation) if citation else None

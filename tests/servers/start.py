@@ -106,10 +106,11 @@ def build(folder: Path) -> str:
 def free_port(wanted: int) -> int:
     """The wanted port of the loopback, or with 0 any, when nobody listens on it. Raises ServerError."""
     with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", wanted))
-        except OSError as problem:
-            raise ServerError(f"port {wanted} cannot be had: {problem.strerror}") from problem
+        except (OSError, OverflowError) as problem:
+            raise ServerError(f"port {wanted} cannot be had: {problem}") from problem
         return int(probe.getsockname()[1])
 
 
