@@ -30,15 +30,35 @@ def render(template: Template, values: Mapping[str, object], frame: Frame) -> Ca
     if frame.indicator not in template.may_be:
         raise CardError(f"{template.id}: may not be {frame.indicator}")
     names = dict(values)
+    summary, detail = _kept(template, names) if template.patient_free else _words(template, names)
     return Card(
-        summary=_summary(template, names),
+        summary=summary,
         indicator=frame.indicator,
         source=Source(frame.source_label, frame.source_url, template.coding),
-        detail=_tidy(_block(template.markdown, "detail", names)),
+        detail=detail,
         uuid=frame.uuid,
         links=frame.links,
         override_reasons=template.override_reasons,
     )
+
+
+def _words(template: Template, names: dict[str, object]) -> tuple[str, str]:
+    """Summary and detail."""
+    return _summary(template, names), _tidy(_block(template.markdown, "detail", names))
+
+
+def _kept(template: Template, names: dict[str, object]) -> tuple[str, str]:
+    """The same values give the same words: those of a template that says nothing of a patient are kept."""
+    key = (template.id, repr(names))
+    if key not in _KEPT:
+        if len(_KEPT) >= _MOST_KEPT:
+            _KEPT.clear()
+        _KEPT[key] = _words(template, names)
+    return _KEPT[key]
+
+
+_KEPT: dict[tuple[str, str], tuple[str, str]] = {}
+_MOST_KEPT = 64
 
 
 def _summary(template: Template, names: dict[str, object]) -> str:

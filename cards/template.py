@@ -23,7 +23,8 @@ from cards.never import forbidden
 
 OVERRIDE_SYSTEM = "http://terminology.hl7.org/CodeSystem/non-adherence-reason-codes"
 BLOCKS = ("summary", "shorter_summary", "detail")
-_KEYS = frozenset({"title", "when", "topic", "may_be", "coding", "names", "override_reasons", "notes"})
+_KEYS = frozenset({"title", "when", "topic", "may_be", "coding", "names", "override_reasons", "notes", "patient_free"})
+_OPTIONAL = frozenset({"notes", "patient_free"})
 
 
 class TemplateError(Exception):
@@ -49,6 +50,8 @@ class Template:
     """Every name the words may use, with what it is."""
     override_reasons: tuple[OverrideReason, ...]
     notes: str
+    patient_free: bool
+    """Says nothing of the patient: the words for the same values are kept."""
     markdown: jinja2.Template
     plain: jinja2.Template
 
@@ -90,6 +93,7 @@ def _load(file: Traversable) -> Template:
             names=dict(head["names"]),
             override_reasons=tuple(OverrideReason(system=OVERRIDE_SYSTEM, **r) for r in head["override_reasons"]),
             notes=str(head.get("notes", "")),
+            patient_free=bool(head.get("patient_free", False)),
             markdown=_MARKDOWN.from_string(words_only),
             plain=_PLAIN.from_string(words_only),
         )
@@ -109,7 +113,7 @@ def _split(name: str, text: str) -> tuple[dict[str, Any], str]:
         raise TemplateError(name, 1, f"the head is not readable as TOML: {mistake}") from mistake
     if unknown := head.keys() - _KEYS:
         raise TemplateError(name, 1, f"unknown in the head: {', '.join(sorted(unknown))}")
-    if missing := _KEYS - {"notes"} - head.keys():
+    if missing := _KEYS - _OPTIONAL - head.keys():
         raise TemplateError(name, 1, f"missing in the head: {', '.join(sorted(missing))}")
     return head, "\n" * (head_text.count("\n") + 3) + words
 

@@ -61,6 +61,8 @@ _KEPT_CASES: Mapping[str, str] = {
     **dict.fromkeys(("Mg", "G", "M", "MM"), "refused"),
 }
 """Capitals with a meaning of their own in UCUM (Mg, G, M), and those that can only be a habit of writing."""
+RAISED = str.maketrans({**dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789", strict=True)), "⁻": "^-", "−": "-"})
+"""Powers of ten as they are raised in print, written as 10^-4."""
 _TERM = re.compile(r"(?P<count>\d+(?:\.\d+)?)?(?P<unit>[^\d].*)?")
 
 
@@ -168,13 +170,13 @@ def refusal(unit: str | None) -> str:
 
 def per_cent(value: Decimal, unit: str | None) -> Decimal | None:
     """A share in per cent: %, 10*-n, per million, parts per million. A bare number or `1` is not guessed: None."""
-    text = re.sub(r"[\s{}]", "", unit or "").lower()
-    if text in ("%", "percent", "pct"):
+    text = re.sub(r"[\s{}]", "", unit or "").lower().translate(RAISED)
+    if re.fullmatch(r"(%|percent|pct)(of\w*|cells)?", text):
         return value
-    power = re.fullmatch(r"10(?:\*|\^|\*\*)-([1-9])", text)
+    power = re.fullmatch(r"[x×*]?10(?:\*\*?|\^)?-([1-9])", text)
     if power:
         return value.scaleb(2 - int(power[1]))
-    if re.fullmatch(r"(\w*/)(10[*^]6|1000000)(cells)?|\[?ppm\]?|\w*per(1?million|1000000)\w*", text):
+    if re.fullmatch(r"(\w*/)(10[*^]6|1000000|million)(cells)?|\[?ppm\]?|\w*per(1?million|1000000)\w*", text):
         return value.scaleb(-4)
     return value.scaleb(-3) if re.fullmatch(r"(\w*/)(10[*^]5|100000)(cells)?", text) else None
 
@@ -226,7 +228,10 @@ def _tidy(unit: str | None) -> str:
     """Words such as 'mcg per m2 per day' written as a unit, without blanks."""
     text = (unit or "").strip().replace("µ", "u").replace("μ", "u").replace("²", "2")
     text = re.sub(r"\s*\bper\b\s*", "/", text, flags=re.IGNORECASE)
-    text = re.sub(r"/\s*(24)\s*(h|hr|hrs|hours?)\b", r"/(24.h)", text, flags=re.IGNORECASE)
+    text = re.sub(r"/\s*(24)[\s.-]*(h|hr|hrs|hours?)\b", r"/(24.h)", text, flags=re.IGNORECASE)
+    text = re.sub(r"\s+daily$", "/d", text.strip(), flags=re.IGNORECASE)
+    text = re.sub(r"\bsq\.?\s*m\b", "m2", text, flags=re.IGNORECASE)
+    text = re.sub(r"/1\.(?=\w)", "/", text)
     return re.sub(r"\s+", "", text)
 
 

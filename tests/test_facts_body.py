@@ -94,7 +94,7 @@ def test_a_birth_weight_is_no_weight() -> None:
         (observation(concept(LOINC, "29463-7"), valueQuantity=quantity("30")), "no readable value or unit"),
         (observation(concept(LOINC, "29463-7"), valueQuantity=quantity("66", "lb", "kg")), "no readable value or unit"),
         (
-            observation(concept(LOINC, "29463-7"), valueQuantity={"value": "30", "unit": "kg"}),
+            observation(concept(LOINC, "29463-7"), valueQuantity={"value": "30,000", "unit": "kg"}),
             "no readable value or unit",
         ),
         (observation(concept(LOINC, "29463-7"), valueString="30 kg"), "no readable value or unit"),

@@ -24,9 +24,18 @@ EXCEPTIONS = {
     "disease-status": "a status that contradicts the phase: one of two conflicting statements",
     "regimen": "a statement that contradicts the drugs on the list",
     "request-type": "continued or initial: the record, where it shows no earlier dose, says initial",
+    "coverage: Coverage": "of another payer: no verdict at all; of none, the policy is shown as it would be",
 }
 """Answers whose removal takes a contradiction away, and why that may settle something."""
-CONFLICTS = ("conflict", "phase-status", "phase-not-used", "induction-stated", "request-type")
+CONFLICTS = (
+    "conflict",
+    "bsa-conflict",
+    "duplicate-therapy",
+    "phase-status",
+    "phase-not-used",
+    "induction-stated",
+    "request-type",
+)
 
 
 @cache

@@ -89,7 +89,12 @@ def test_an_order_without_quirks_is_left_alone() -> None:
 
 
 def test_several_quirks_at_once_are_all_mended() -> None:
-    odd = {**load("intent-missing-before"), "category": {"text": "inpatient"}, "authoredOn": "2025-10-01T09:00:00", "note": [None]}
+    odd = {
+        **load("intent-missing-before"),
+        "category": {"text": "inpatient"},
+        "authoredOn": "2025-10-01T09:00:00",
+        "note": [None],
+    }
     found, names = mended(odd)
     assert set(names) == {"intent-missing", "list-where-due", "zone-missing", "empty-members"}
     assert models.validate(found) == ()

@@ -13,21 +13,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from cds_service.facts import answers as results
-from cds_service.facts import specimens
+from cds_service.facts import genetics, karyotype, specimens
 from cds_service.facts.agreement import Told, agreed
 from cds_service.facts.disease import Timeline
 from cds_service.facts.model import Fact
 from cds_service.facts.questions import Answers
-from cds_service.facts.record import Diagnosed, Observed, Record
-from cds_service.fhir import codes, reader
+from cds_service.facts.record import Observed, Record
+from cds_service.fhir import reader
 
 POSITIVE, NEGATIVE = "positive", "negative"
-_FUSION = re.compile(r"bcr\W{0,3}abl|philadelphia|\bph1?\s?chromosome|t\(9;22\)|\bph\s?(?:\+|pos)")
-_LIKE = re.compile(r"(?:abl1?|\bph|philadelphia(?: chromosome)?)[-\s]?like")
-_CONTROL = re.compile(r"\bcontrol\b(?! (?:ratio|transcript ratio))")
-_T_9_22 = re.compile(r"t\(\s*9\s*;\s*22\s*\)\s*\(\s*q34")
-_T_11Q23 = re.compile(r"t\([^)]*11[^)]*\)\([^)]*q23")
-_KMT2A = re.compile(r"kmt2a|\bmll\b|11q23")
 _ASSAYS = (
     ("bcr-abl1.fish", re.compile(r"\bfish\b|in situ")),
     ("bcr-abl1.p190", re.compile(r"p\.?190|\bminor\b|e1a2")),
@@ -46,14 +40,14 @@ class _Result:
 
 def read_bcr_abl1(record: Record, answers: Answers, timeline: Timeline, status: str | None) -> Fact[str]:
     """positive or negative; None where nothing proves either, or sources disagree."""
-    told: list[Told[str]] = [_tested(found) for found in answers.told("bcr-abl1")]
+    told: list[Told[str]] = [genetics.tested(found) for found in answers.told("bcr-abl1")]
     told += [
         Told(NEGATIVE, found.evidence)
         for found in (*answers.told("bcr-abl1-like"), *_like_results(record))
         if found.value == POSITIVE
     ]
     named = (("bcr-abl1-positive", POSITIVE), ("bcr-abl1-negative", NEGATIVE), ("bcr-abl1-like", NEGATIVE))
-    told += [found for concept, value in named for found in _diagnosed(record, f"diagnosis.{concept}", value)]
+    told += [found for concept, value in named for found in genetics.diagnosed(record, f"diagnosis.{concept}", value)]
     measured = list(_fusion_results(record))
     both = _both_transcripts(record, measured, timeline, status)
     told += [_judged(record, result, timeline, status=status, both=both) for result in measured]
@@ -62,77 +56,65 @@ def read_bcr_abl1(record: Record, answers: Answers, timeline: Timeline, status: 
 
 def read_bcr_abl1_like(record: Record, answers: Answers) -> Fact[str]:
     """positive or negative, by ICD-O-3 9819/3, a result that names it, or the order question."""
-    told: list[Told[str]] = [_tested(found) for found in answers.told("bcr-abl1-like")]
-    told += _diagnosed(record, "diagnosis.bcr-abl1-like", POSITIVE)
+    told: list[Told[str]] = [genetics.tested(found) for found in answers.told("bcr-abl1-like")]
+    told += genetics.diagnosed(record, "diagnosis.bcr-abl1-like", POSITIVE)
     return agreed((*told, *_like_results(record)), topic="BCR::ABL1-like sources")
 
 
 def read_kmt2a(record: Record, answers: Answers) -> Fact[str]:
     """positive (rearranged) or negative. A share of cells without an interpretation is not judged."""
-    told: list[Told[str]] = [_tested(found) for found in answers.told("kmt2a")]
-    told += _diagnosed(record, "diagnosis.kmt2a-rearranged", POSITIVE)
+    told: list[Told[str]] = [genetics.tested(found) for found in answers.told("kmt2a")]
+    told += genetics.diagnosed(record, "diagnosis.kmt2a-rearranged", POSITIVE)
     for observed in record.observations:
-        genes = _genes(record, observed)
-        named = {"kmt2a.rearrangement", "kmt2a.share"} & observed.concepts or "gene.kmt2a" in genes
-        if not named and "kmt2a" not in _named_in(observed.said):
+        genes, named = genetics.genes(record, observed), genetics.named_in(observed.said)
+        about = "kmt2a" in named or "gene.kmt2a" in genes or not _KMT2A_CODES.isdisjoint(observed.concepts)
+        general = not about and genetics.is_general(observed, named)
+        if not about and not general:
             continue
-        value = _plain(results.qualitative(observed.resource, record.value_sets))
-        if _T_11Q23.search(_iscn(record, observed)):
-            value = POSITIVE
+        value = _kmt2a_value(record, observed, general=general)
+        if general and value is None:
+            continue  # a report of the chromosomes that does not speak of KMT2A
         problem = None if observed.final else "not a final result"
-        evidence = observed.evidence("KMT2A rearrangement", _shown(record, observed, value))
+        evidence = observed.evidence("KMT2A rearrangement", genetics.shown(record, observed, value))
         told.append(Told(value if observed.final else None, evidence, problem))
     return agreed(told, topic="KMT2A sources")
 
 
-def _tested(found: Told[str]) -> Told[str]:
-    return Told(None, found.evidence, "not tested") if found.value == "not-tested" else found
+def _kmt2a_value(record: Record, observed: Observed, *, general: bool) -> str | None:
+    if karyotype.tells_kmt2a(genetics.iscn(record, observed)):
+        return POSITIVE
+    text = reader.text(observed.resource, "valueString")
+    if general:
+        return karyotype.kmt2a_in_words(text or reader.words(observed.resource.get("valueCodeableConcept")))
+    said = results.qualitative(observed.resource, record.value_sets)
+    return genetics.plain(said) if said is not None else karyotype.result_in_words(text) if text else None
 
 
-def _diagnosed(record: Record, concept: str, value: str) -> Iterator[Told[str]]:
-    """What the diagnosis codes of active, confirmed conditions say."""
-    for condition in record.conditions:
-        if concept in condition.concepts:
-            doubt = _doubt(condition)
-            evidence = condition.evidence("Diagnosis", condition.display(concept))
-            yield Told(None if doubt else value, evidence, doubt)
-
-
-def _doubt(condition: Diagnosed) -> str | None:
-    if condition.past:
-        return "the diagnosis is recorded as inactive or resolved"
-    return "the diagnosis is not confirmed" if condition.doubtful else None
+_KMT2A_CODES = frozenset(("kmt2a.rearrangement", "kmt2a.share"))
 
 
 def _like_results(record: Record) -> Iterator[Told[str]]:
     for observed in record.observations:
-        if observed.final and "like" in _named_in(observed.said):
-            value = _plain(results.qualitative(observed.resource, record.value_sets))
-            yield Told(value, observed.evidence("BCR::ABL1-like", _shown(record, observed, value)))
-
-
-@lru_cache(maxsize=2048)
-def _named_in(said: str) -> frozenset[str]:
-    """What the words of a code name: fusion, like, kmt2a. Kept, because codes repeat from call to call."""
-    found = {"like"} if _LIKE.search(said) else set()
-    if _FUSION.search(said) and not _CONTROL.search(said):
-        found.add("fusion")
-    return frozenset(found | ({"kmt2a"} if _KMT2A.search(said) else set()))
+        if observed.final and "like" in genetics.named_in(observed.said):
+            value = genetics.plain(results.qualitative(observed.resource, record.value_sets))
+            yield Told(value, observed.evidence("BCR::ABL1-like", genetics.shown(record, observed, value)))
 
 
 def _fusion_results(record: Record) -> Iterator[_Result]:
     """Every result about the fusion gene: by code, by genes studied, by ISCN string or by the words of its code."""
     for observed in record.observations:
-        named = _named_in(observed.said)
+        named = genetics.named_in(observed.said)
         if "bcr-abl1.control" in observed.concepts or "like" in named:
             continue
         assays = _coded_assays(observed.concepts)
-        if "genomics.variant" in observed.concepts and {"gene.bcr", "gene.abl1"} <= _genes(record, observed):
+        if "genomics.variant" in observed.concepts and {"gene.bcr", "gene.abl1"} <= genetics.genes(record, observed):
             assays |= {"genomics.variant"}
         if not assays and "fusion" in named:
             worded = [concept for concept, word in _ASSAYS if word.search(observed.said)]
             assays = frozenset(worded or ["bcr-abl1.other-assay"])
-        if assays and not _germline(record, observed):
+        elif not assays and genetics.is_general(observed, named):
+            assays = frozenset(("cytogenetics",))
+        if assays and not genetics.germline(record, observed):
             yield _Result(observed, _value(record, observed), assays, specimens.words(record, observed))
         if "component" in observed.resource:
             yield from _parts(record, observed)
@@ -148,25 +130,30 @@ def _parts(record: Record, observed: Observed) -> Iterator[_Result]:
     """Components of a panel that name p190 or p210."""
     for part in record.components(observed):
         coded = {concept for concept in part.concepts if concept.startswith("bcr-abl1.")}
-        worded = (
-            {concept for concept, word in _ASSAYS if word.search(part.said)} if _FUSION.search(part.said) else set()
-        )
-        if (coded or worded) and "bcr-abl1.control" not in coded and not _CONTROL.search(part.said):
+        about = karyotype.FUSION.search(part.said) is not None
+        worded = {concept for concept, word in _ASSAYS if about and word.search(part.said)}
+        if (coded or worded) and "bcr-abl1.control" not in coded and not genetics.CONTROL.search(part.said):
             yield _Result(part, _value(record, part), frozenset(coded or worded), specimens.words(record, part))
 
 
 def _value(record: Record, observed: Observed) -> str | None:
     if not observed.final:
         return None
-    if _T_9_22.search(_iscn(record, observed)):
+    if karyotype.tells_bcr_abl1(genetics.iscn(record, observed)):
         return POSITIVE
+    text = reader.text(observed.resource, "valueString")
+    named = genetics.named_in(observed.said)
+    if "fusion" not in named and genetics.is_general(observed, named):
+        return karyotype.bcr_abl1_in_words(text or reader.words(observed.resource.get("valueCodeableConcept")))
     said = results.qualitative(observed.resource, record.value_sets)
     if said is not None:
-        return _plain(said)
+        return genetics.plain(said)
+    if text:
+        return karyotype.result_in_words(text)
     quantity = reader.quantity(observed.resource.get("valueQuantity"))
     if quantity is None or quantity.comparator in ("<", "<="):
         return None
-    if "bcr-abl1.fish" in observed.concepts or "cytogenetics" in observed.concepts:
+    if "bcr-abl1.fish" in observed.concepts:
         return None  # a share of cells needs the laboratory's own cut-off
     return POSITIVE if quantity.value > 0 else "zero"
 
@@ -193,7 +180,7 @@ def _from_disease(record: Record, result: _Result, timeline: Timeline, status: s
 def _judged(
     record: Record, result: _Result, timeline: Timeline, *, status: str | None, both: frozenset[str]
 ) -> Told[str]:
-    shown = _shown(record, result.observed, result.value)
+    shown = genetics.shown(record, result.observed, result.value)
     evidence = result.observed.evidence(_what(result), shown)
     if result.value == POSITIVE:
         return Told(POSITIVE, evidence)
@@ -211,41 +198,3 @@ def _what(result: _Result) -> str:
     names = {"bcr-abl1.fish": "FISH", "bcr-abl1.p190": "p190", "bcr-abl1.p210": "p210", "cytogenetics": "karyotype"}
     kinds = [name for assay, name in names.items() if assay in result.assays]
     return f"BCR::ABL1, {' and '.join(kinds)}" if kinds else "BCR::ABL1"
-
-
-def _shown(record: Record, observed: Observed, value: str | None) -> str | None:
-    quantity = reader.quantity(observed.resource.get("valueQuantity"))
-    if quantity is not None:
-        return str(quantity)[:40]
-    return record.chart.quote(reader.text(observed.resource, "valueString"), 120) or value
-
-
-def _iscn(record: Record, observed: Observed) -> str:
-    """Karyotype strings of a result that is not worded negative."""
-    parts = [observed.resource, *(part.resource for part in record.components(observed))]
-    said = [reader.text(part, "valueString") or reader.words(part.get("valueCodeableConcept")) for part in parts]
-    return "; ".join(word for word in said if word and results.worded(word) != results.NEGATIVE).lower()
-
-
-def _genes(record: Record, observed: Observed) -> frozenset[str]:
-    """Genes named in the components of a variant result."""
-    found: set[str] = set()
-    if "genomics.variant" not in observed.concepts:
-        return _NO_GENES
-    for part in record.components(observed):
-        found |= codes.names(part.resource.get("valueCodeableConcept"), record.value_sets)
-    return frozenset(found)
-
-
-_NO_GENES: frozenset[str] = frozenset()
-
-
-def _germline(record: Record, observed: Observed) -> bool:
-    return any(
-        "answer.germline" in codes.names(part.resource.get("valueCodeableConcept"), record.value_sets)
-        for part in (record.components(observed) if "genomics.variant" in observed.concepts else ())
-    )
-
-
-def _plain(value: str | None) -> str | None:
-    return value if value in (POSITIVE, NEGATIVE) else None

@@ -74,7 +74,10 @@ def read_cases(
     ours = [
         given
         for given in call.medications
-        if given.entry.draft in wanted and given.entry.type == "MedicationRequest" and given.drug.ours
+        if given.entry.draft in wanted
+        and given.entry.type == "MedicationRequest"
+        and given.drug.ours
+        and given.entry.resource.get("doNotPerform") is not True
     ]
     return tuple(_case(call, given) for given in ours)
 

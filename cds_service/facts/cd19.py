@@ -28,8 +28,9 @@ _NOT_EXPRESSION = re.compile(
     r"anti[- ]?cd19|cd19[- ]?(?:directed|targeted|specific|car\b|car-?t)|car-?t|chimeric|subset"
 )
 _THERAPY = re.compile(r"anti[- ]?cd ?19|cd ?19[- ]?(?:directed|targeted|specific|car\b(?:-?t)?)[\w -]*")
-_MENTION = re.compile(r"\bcd ?19\b")
+_MENTION = re.compile(r"\bcd[ -]?19(?=\b|dim|neg|pos|bright|partial|weak)")
 _CLAUSE = re.compile(r"[.;\n]|\bbut\b|\bwhile\b|\bwhereas\b")
+_LOST = re.compile(r"\b(?:lost|loss|lack\w*)\b")
 _PARTIAL = re.compile(r"\b(?:dim|dimly|partial\w*|weak\w*|subset|hetero\w*|variabl\w*|low)\b")
 _KINDS = {"negative": NEGATIVE, "partial": PARTIAL, "positive": POSITIVE}
 _AFTER = (
@@ -62,7 +63,7 @@ def read_cd19(record: Record, answers: Answers, timeline: Timeline, therapy_days
     limits = [day for day in (timeline.relapse, *therapy_days) if day is not None]
     latest = max(limits) if limits else None
     told = [*_answered(answers, latest)]
-    told += [_placed(record, observed, latest) for observed in record.observations if _is_about_blasts(observed)]
+    told += [_placed(record, observed, latest) for observed in _expressions(record)]
     told += [Told(None, shown, EVIDENCE_ONLY) for shown in report_mentions(record, _MENTION, "CD19")]
     fact = agreed(told, topic="CD19 results")
     earlier = answers.fact("prior-cd19-therapy").value
@@ -82,6 +83,22 @@ def _answered(answers: Answers, latest: date | None) -> Iterator[Told[str]]:
             yield Told(None, found.evidence, _too_old(latest))
         else:
             yield found
+
+
+def _expressions(record: Record) -> Iterator[Observed]:
+    """Results on blasts, and the components of a phenotype that name CD19."""
+    for observed in record.observations:
+        about = _is_about_blasts(observed)
+        parts = record.components(observed) if "component" in observed.resource else ()
+        named = [
+            part
+            for part in parts
+            if _names_blasts(part.said)
+            or (about and _MENTION.search(part.said) and not _NOT_EXPRESSION.search(part.said))
+        ]
+        yield from named
+        if about and not (named and not any(name.startswith("value") for name in observed.resource)):
+            yield observed
 
 
 def _is_about_blasts(observed: Observed) -> bool:
@@ -122,6 +139,8 @@ def _result(record: Record, observed: Observed, text: str | None) -> str | None:
     if _PARTIAL.search(said):
         return PARTIAL
     value = results.qualitative(observed.resource, record.value_sets)
+    if value is None and text and _LOST.search(text.lower()):
+        return NEGATIVE
     return value if value in (POSITIVE, NEGATIVE) else None
 
 

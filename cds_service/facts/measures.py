@@ -88,7 +88,14 @@ def _read(record: Record, kind: Kind, start: date, latest: date) -> Fact[Measure
     unusable: list[Observed] = []
     for observed in _candidates(record, kind):
         (unusable if _unsuitable(observed, kind) else usable).append(observed)
-    usable = [observed for observed in usable if observed.final and newness(observed.written)[0] <= latest]
+    due = [observed for observed in usable if newness(observed.written)[0] <= latest]
+    usable = [observed for observed in due if observed.final]
+    if due and not usable:
+        return Fact(None, _evidence(due[:1], kind), f"only a {kind.name.lower()} that is not final is on file")
+    taken = [observed for observed in usable if any(name.startswith("value") for name in observed.resource)]
+    if usable and not taken:  # a recorded absence: nothing was measured, and it hides no earlier measurement
+        return Fact(None, _evidence(usable[:1], kind), f"the {kind.name.lower()} on file has no value")
+    usable = taken
     if not usable:
         what = f"only a stated, usual, dry or birth {kind.name.lower()} is on file, which is not used for dosing"
         return Fact(None, _evidence(unusable[:1], kind), what if unusable else None)

@@ -174,13 +174,14 @@ def _site_unit(record: Record, observed: Observed) -> str | None:
 def _candidate(record: Record, observed: Observed, unit: str | None) -> _Candidate | None:
     """One result; None where it states nothing at all (a panel that leaves it to its components)."""
     value = read_value(observed.resource, record.value_sets, unit_if_none=unit)
-    absent = observed.resource.get("dataAbsentReason") is not None
-    if value is None and not absent:
+    stated = [name for name in observed.resource if name.lstrip("_").startswith(("value", "interpretation"))]
+    absent = "dataAbsentReason" in observed.resource or all(name.startswith("_") for name in stated)
+    if value is None and not stated and "dataAbsentReason" not in observed.resource:
         return None
     said = specimens.words(record, observed)
     written = specimens.collected(record, observed)
     specimen = specimens.site(said)
-    shown = record.chart.quote(value.as_written if value else "no result given", 80)
+    shown = record.chart.quote(value.as_written if value else "no result given" if absent else "not readable", 80)
     evidence = Evidence(observed.reference, _what(specimen), shown, printed(written))
     mrd = Mrd(None, None, None, None, specimen, reader.day(written))
     if value is not None:
@@ -189,8 +190,10 @@ def _candidate(record: Record, observed: Observed, unit: str | None) -> _Candida
         )
     if not observed.final:
         return _Candidate(mrd, evidence, written, "the MRD result is not final", False)
-    if value is None:
+    if value is None and absent:
         return _Candidate(mrd, evidence, written, "the MRD result is absent from the report", False)
+    if value is None:
+        return _Candidate(mrd, evidence, written, "the MRD result cannot be read")
     return _Candidate(mrd, evidence, written, value.problem)
 
 

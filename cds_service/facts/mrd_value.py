@@ -17,7 +17,8 @@ POSITIVE_FROM_PERCENT = Decimal("0.1")
 NEGATIVE_BELOW_PERCENT = Decimal("0.01")
 """`< x` counts as negative up to this x (input contract, row MRD); another `<` is unknown."""
 _COMPARED = {"≤": "<=", "≥": ">=", "less than": "<", "below": "<", "greater than": ">", "above": ">"}
-_NUMBER = r"(?P<number>\d+(?:\.\d+)?|\.\d+)"
+_NUMBER = r"(?<![\d.,])(?P<number>\d+(?:[.,]\d+)?|\.\d+)(?![.,]?\d)"
+_COUNT = r"(?<![\d.,])(?P<number>\d{1,3}(?:[ ,]\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\d+,\d{1,2})(?![.,]?\d)"
 _COMPARATOR = r"(?P<comparator>[<>]=?|≤|≥|less than|below|greater than|above)?\s*"
 _POWER = r"\s*[-−–]\s*(?P<power>\d{1,2})\b"
 _MILLION = r"(?:per|/|in)\s*(?:1 ?)?(?:million|10\s*[*^]6|1,?000,?000)"
@@ -26,7 +27,7 @@ _FORMS: tuple[tuple[re.Pattern[str], int | None], ...] = (
     (re.compile(rf"{_COMPARATOR}{_NUMBER}\s*(?:%|per ?cent)"), 0),
     (re.compile(rf"{_COMPARATOR}{_NUMBER}(?:e|\s*[x×*·]\s*10\s*(?:\^|\*\*?)?){_POWER}"), None),
     (re.compile(rf"{_COMPARATOR}(?<![\d.])10\s*(?:\^|\*\*?){_POWER}"), None),
-    (re.compile(rf"{_COMPARATOR}(?P<number>\d[\d,]*(?:\.\d+)?)[\w\s]*?{_MILLION}"), -4),
+    (re.compile(rf"{_COMPARATOR}{_COUNT}[\w\s]*?{_MILLION}"), -4),
 )
 _UNCERTAIN = re.compile(r"\blo[dq]\b|limit of|sensitiv|threshold|cut-?off|\d\s*(?:-|–|to)\s*\.?\d[\d.]*\s*%")
 """Words beside which a number may be something else than the level, and ranges."""
@@ -113,7 +114,9 @@ def _level(resource: Json, unit_if_none: str | None) -> _Level | None:
         return None
     found = {units.per_cent(quantity.value, unit) for unit in quantity.units} - {None}
     percent = found.pop() if len(found) == 1 else None
-    if percent is None and unit_if_none and not [unit for unit in quantity.units if unit != "1"]:
+    if percent is not None and percent > 100:  # more than all cells: a slip of the unit
+        percent = None
+    elif percent is None and unit_if_none and not [unit for unit in quantity.units if unit != "1"]:
         percent = units.per_cent(quantity.value, unit_if_none)
     return _Level(quantity.value, _normal(percent), quantity.comparator, str(quantity)[:40])
 
@@ -130,7 +133,7 @@ def _of_ratio(ratio: Json) -> _Level | None:
 
 def _in_words(text: str) -> _Level | None:
     """A level written in a sentence: 0.12 %, 1.2 x 10^-3, 1E-3, 10^-4, 1200 cells per million."""
-    said = text.lower()
+    said = text.lower().translate(units.RAISED)
     if _UNCERTAIN.search(said):
         return None
     for form, power in _FORMS:
@@ -140,11 +143,20 @@ def _in_words(text: str) -> _Level | None:
         if form.search(said, match.end()):
             return None  # two numbers: which is the level is not ours to guess
         groups = match.groupdict()
-        number = Decimal((groups.get("number") or "1").replace(",", ""))
+        number = _number(groups.get("number") or "1", counted=power == -4)
+        if number is None:
+            return None
         percent = number.scaleb(power if power is not None else 2 - int(groups["power"]))
         comparator = groups.get("comparator")
         return _Level(number, _normal(percent), _COMPARED.get(comparator, comparator) if comparator else None, text)
     return None
+
+
+def _number(written: str, *, counted: bool) -> Decimal | None:
+    """A number of a sentence. In a count of cells 1,200 is twelve hundred; in a share it is not guessed: None."""
+    if counted and re.fullmatch(r"\d{1,3}(?:[ ,]\d{3})+(?:\.\d+)?", written):
+        written = re.sub("[ ,]", "", written)
+    return reader.number(f"0{written}" if written.startswith(".") else written)
 
 
 def _normal(percent: Decimal | None) -> Decimal | None:

@@ -22,6 +22,8 @@ _NOT_A_DIAGNOSIS = ("refuted", "entered-in-error", "differential")
 _DOUBTFUL = ("unconfirmed", "provisional")
 _NO_CONCEPTS: frozenset[str] = frozenset()
 _PAST = ("inactive", "resolved")
+MORPHOLOGY = "http://hl7.org/fhir/us/mcode/StructureDefinition/mcode-histology-morphology-behavior"
+"""The extension in which mCODE keeps the morphology of a cancer."""
 
 
 class Observed(NamedTuple):
@@ -138,6 +140,8 @@ class Record:
         if reader.has_code(verification, *_NOT_A_DIAGNOSIS):
             return None
         found, said = codes.read(resource.get("code"), self.value_sets)
+        if "extension" in resource:
+            found += self._morphology(resource)
         return Diagnosed(
             resource,
             reference,
@@ -148,6 +152,13 @@ class Record:
             clinical=reader.first_code(clinical),
             onset=reader.when(resource, "onsetDateTime") or reader.text(reader.first(resource, "onsetPeriod"), "start"),
             recorded=reader.when(resource, "recordedDate"),
+        )
+
+    def _morphology(self, resource: Json) -> tuple[tuple[str, Code], ...]:
+        """What the morphology of mCODE states beside the code: ICD-O-3 has its place there."""
+        stated = (each for each in reader.objects(resource, "extension") if each.get("url") == MORPHOLOGY)
+        return tuple(
+            found for each in stated for found in codes.matches(each.get("valueCodeableConcept"), self.value_sets)
         )
 
 

@@ -30,7 +30,7 @@ def words(record: Record, observed: Observed) -> str:
 
 def site(said: str) -> str | None:
     """'marrow' or 'blood'; None where neither or both are named."""
-    marrow = "marrow" in said
+    marrow = "marrow" in said or re.search(r"\bbma?\b", said) is not None
     blood = re.search(r"\bblood\b|\bpb\b", said) is not None
     return None if marrow == blood else "marrow" if marrow else "blood"
 

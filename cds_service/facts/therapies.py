@@ -61,7 +61,8 @@ def read_medications(record: Record) -> tuple[Given, ...]:
 
 def _given(record: Record, entry: Entry) -> Given:
     resource = entry.resource
-    status, planned = reader.text(resource, "status"), reader.text(resource, "intent") in _PLANS
+    status = reader.text(resource, "status")
+    planned = reader.text(resource, "intent") in _PLANS or resource.get("doNotPerform") is True
     drafted = entry.draft is not None
     live = not planned and (drafted or (status == "active" and entry.type != "MedicationAdministration"))
     done = not planned and not drafted and status in _DONE

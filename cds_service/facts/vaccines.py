@@ -22,12 +22,14 @@ def read_vaccines(record: Record) -> tuple[Vaccine, ...]:
             found += _vaccine(record, entry, [entry.resource.get("vaccineCode")], written, ordered=False)
     for entry in record.chart.of("MedicationRequest", "ServiceRequest"):
         if entry.draft is not None or reader.text(entry.resource, "status") == "active":
-            found += _vaccine(record, entry, _ordered(entry.resource), _planned(entry.resource), ordered=True)
+            found += _vaccine(record, entry, _ordered(record, entry.resource), _planned(entry.resource), ordered=True)
     return tuple(found)
 
 
-def _ordered(resource: Json) -> Iterable[object]:
-    return (resource.get("medicationCodeableConcept"), resource.get("code"))
+def _ordered(record: Record, resource: Json) -> Iterable[object]:
+    medication = record.chart.find(reader.reference(resource, "medicationReference"), resource)
+    referred = medication.resource.get("code") if medication else None
+    return (resource.get("medicationCodeableConcept"), referred, resource.get("code"))
 
 
 def _planned(resource: Json) -> str | None:

@@ -13,17 +13,20 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import NamedTuple
 
+from cds_service.fhir.look_alikes import as_r4
 from cds_service.fhir.reader import EMPTY, Json, has_code, local, objects, text
 from cds_service.fhir.shapes import wrong_members
 
 _TYPE = re.compile(r"[A-Z][A-Za-z]{2,39}", re.ASCII)
+_PLAIN_KEY = re.compile(r"[A-Za-z][\w-]{0,63}", re.ASCII)
+"""Prefetch keys that may be shown: the others are the caller's words."""
 _PATIENT_MEMBERS = ("subject", "patient", "beneficiary")
 _DEEPEST_BUNDLE = 3
 _UNTOLD = "does not tell whose it is"
 
 
 class Entry(NamedTuple):
-    """One resource of the record. `reference` is 'Type/id', its fullUrl, or its place in the call."""
+    """One resource, as FHIR R4 has it. `reference` is 'Type/id', its fullUrl, or its place in the call."""
 
     resource: Json
     type: str
@@ -63,7 +66,7 @@ class Chart:
         if written.startswith("#"):
             for inner in objects(within, "contained"):
                 if text(inner, "id") in (written, written[1:]) and text(inner, "resourceType"):
-                    return Entry(inner, str(inner["resourceType"]), written)
+                    return Entry(as_r4(inner)[0], str(inner["resourceType"]), written)
             return None
         return self._by_reference.get(written) or self._by_reference.get(local(written) or "")
 
@@ -110,10 +113,11 @@ class _Reading:
             address = url if isinstance(url, str) and url else None
             identity = text(resource, "id")
             reference = f"{kind}/{identity}" if identity else address or place
-            wrong = wrong_members(kind, resource) if draft is None else ()
+            as_read, _ = as_r4(resource)
+            wrong = wrong_members(kind, as_read) if draft is None else ()
             if wrong:
                 self.unread.append(Unread(reference, f"its {' and '.join(wrong)} cannot be read"))
-            self.entries.append(Entry(resource, kind, reference, address, draft))
+            self.entries.append(Entry(as_read, kind, reference, address, draft))
 
 
 def read_chart(
@@ -147,7 +151,7 @@ def _read_value(reading: _Reading, key: str, value: object) -> bool:
     """Read one prefetch value. True when it answers the question asked under its key, be it with nothing."""
     if value is None:
         return True
-    place = f"prefetch.{key}" if _known_key(key) else "prefetch"
+    place = f"prefetch.{key}" if _PLAIN_KEY.fullmatch(key) else "prefetch"
     if not isinstance(value, dict) or not value:
         reading.unread.append(Unread(place, "is neither a resource nor a Bundle"))
         return False
@@ -183,11 +187,6 @@ def _outcome_is_harmless(reading: _Reading, outcome: Json, place: str) -> bool:
         return True
     reading.unread.append(Unread(place, "the caller could not read all of it"))
     return False
-
-
-def _known_key(key: str) -> bool:
-    """May the key be shown? Keys are the caller's words; only plain names are."""
-    return re.fullmatch(r"[A-Za-z][\w-]{0,63}", key, re.ASCII) is not None
 
 
 def _of_this_patient(entries: Iterable[Entry], patient: str) -> tuple[list[Entry], list[Unread]]:

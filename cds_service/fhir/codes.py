@@ -15,6 +15,7 @@ ICD_10_CM = "http://hl7.org/fhir/sid/icd-10-cm"
 ICD_O_3 = "http://terminology.hl7.org/CodeSystem/icd-o-3"
 HGNC = "http://www.genenames.org"
 NDC = "http://hl7.org/fhir/sid/ndc"
+HCPCS = "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"
 CVX = "http://hl7.org/fhir/sid/cvx"
 
 
@@ -88,6 +89,10 @@ def _hgnc(code: str) -> str:
     return f"HGNC:{code.strip()}" if code.strip().isdigit() else code.strip()
 
 
+def _hcpcs(code: str) -> str:
+    return code.strip().upper()
+
+
 def _cvx(code: str) -> str:
     return code.strip().zfill(2)
 
@@ -98,5 +103,6 @@ _SPELLINGS: Mapping[str, Callable[[str], str]] = {
     ICD_O_3: _icd_o_3,
     HGNC: _hgnc,
     NDC: ndc_product,
+    HCPCS: _hcpcs,
     CVX: _cvx,
 }

@@ -40,7 +40,8 @@ def validate(resource: Json) -> tuple[str, ...]:
 
 def validate_order(order: Json) -> tuple[str, ...]:
     """What is wrong with a draft MedicationRequest once the known quirks are mended; empty when nothing is."""
-    return _problems(MedicationRequest, mended_order(order)[0])
+    found = _problems(MedicationRequest, order)
+    return found and _problems(MedicationRequest, mended_order(order)[0])  # most orders need no mending
 
 
 def _problems(model: Any, resource: Json) -> tuple[str, ...]:

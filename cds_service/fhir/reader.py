@@ -75,8 +75,14 @@ def partial(written: str | None) -> PartialDate | None:
     return PartialDate.parse(written)
 
 
+_IN_QUOTES = re.compile(r"-?(?:\d{1,20}(?:\.\d{1,20})?|\d{1,15},\d{1,2}|0,\d{1,20})", re.ASCII)
+"""A number in quotes that can mean one thing only: 1,200 may be a thousand, or one and two tenths."""
+
+
 def number(value: object) -> Decimal | None:
-    """A finite JSON number. Booleans and digits in quotes are none."""
+    """A finite JSON number, or one in quotes, also with a decimal comma where it is no thousands separator."""
+    if isinstance(value, str) and _IN_QUOTES.fullmatch(value.strip()):
+        value = Decimal(value.strip().replace(",", "."))
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return None
     try:

@@ -31,7 +31,7 @@ def safety_values(document: Document) -> dict[str, object]:
     applies, unknown = _patient(found, "applies"), _patient(found, "unknown")
     return {
         "applies": [_item(item) for item in applies],
-        "unknown": [_item(item) for item in unknown],
+        "unknown": [_item(item) if _grave(item) or item.get("evidence") else _short_item(item) for item in unknown],
         "lead": _lead(applies, unknown),
         "grave": sum(1 for item in (*applies, *unknown) if _grave(item)),
         "clear": [_short(item) for item in _patient(found, "clear")],
@@ -69,7 +69,10 @@ def _themes(items: tuple[_Brief, ...]) -> Sequence[Document]:
     return [
         {
             "theme": theme,
-            "entries": [_short(item) for item in group],
+            "says": ". ".join(
+                f"{words.bare(item.get('short')) or item['title']}{'†' if item.get('confirm') else ''}"
+                for item in group
+            ),
             "citation": words.merged(words.cited(item.get("citation")) for item in group),
         }
         for theme, group in found.items()
@@ -107,6 +110,12 @@ def _item(item: Document) -> dict[str, object]:
         "citation": words.cited(item.get("citation")),
         "confirm": bool(item.get("confirm")),
     }
+
+
+def _short_item(item: Document) -> dict[str, object]:
+    """An open question without a finding behind it: the list of what to ask shows it by its few words."""
+    short = words.shortened(words.bare(item.get("short")) or item["code"], 90)
+    return {"short": short, "severity": "info", "evidence": None, "title": short}
 
 
 def _short(item: Document) -> dict[str, object]:
