@@ -44,7 +44,8 @@ SCENES = (
         "order-sign",
         "child-30kg-flat-28-mcg-mrd-positive",
         "A girl of 9 years, 30 kg and 117 cm, MRD-positive, is ordered a flat 28 mcg/day. Every criterion of the payer "
-        "is met, and so is its maximum of 28 mcg/day; only the footnote goes to review. Her body surface allows 14.8.",
+        "is met, and so is its maximum of 28 mcg/day; only the footnote goes to review. Her body surface allows "
+        "14.8 mcg/day.",
     ),
     Scene(
         "order-select",
