@@ -46,6 +46,37 @@ def assess(case: Case, knowledge: Knowledge, settings: Settings, *, hook: str | 
     footnote = labelled_regimen(case, label, track, dose)
     judged = Judged(case, settings.adult_age_years, _over_maximum(dose, maximum), footnote)
     policies, difference = _policies(case, knowledge, judged)
+    aya = setting_decides(case, settings.adult_age_years)
+    occasion = Occasion(case, track.name, dose.basis, dose.toxicity_action, aya)
+    document: dict[str, Any] = {
+        "schema": SCHEMA,
+        "as_of": case.as_of.isoformat(),
+        "hook": hook,
+        "order": _order(case),
+        "patient": _patient(case, measured, age_group, settings),
+        "policies": policies,
+        "policy_difference": difference,
+        "dose": dose.document(),
+        **_by_the_label(case, label, track, measured, dose=dose, age_group=age_group, settings=settings),
+        "corrections": corrections((*label.discrepancies, *_policy_discrepancies(case, knowledge)), occasion),
+        "unreadable": [{"reference": item.reference, "why": item.why} for item in case.unreadable],
+    }
+    document["flags"] = sorted(set(_flags(case, label, track, document, settings=settings)))
+    document["citations"] = citations(document)
+    return document
+
+
+def _by_the_label(
+    case: Case,
+    label: Label,
+    track: Track,
+    measured: Body,
+    *,
+    dose: DoseResult,
+    age_group: str | None,
+    settings: Settings,
+) -> dict[str, Any]:
+    """What goes with the drug by the label: premedication, hospital days, monitoring, safety."""
     premedication = assess_premedication(
         case,
         label,
@@ -56,30 +87,12 @@ def assess(case: Case, knowledge: Knowledge, settings: Settings, *, hook: str | 
         other_tracks=track.also,
     )
     safety = assess_safety(case, label, laboratory_stale_days=settings.laboratory_stale_days)
-    document: dict[str, Any] = {
-        "schema": SCHEMA,
-        "as_of": case.as_of.isoformat(),
-        "hook": hook,
-        "order": _order(case),
-        "patient": _patient(case, measured, age_group, settings),
-        "policies": policies,
-        "policy_difference": difference,
-        "dose": dose.document(),
+    return {
         "premedication": premedication.document(),
         "hospitalisation": assess_supervision(case, label, track=track.name).document(),
         "monitoring": monitoring(label),
         "safety": [item.document() for item in safety],
-        "corrections": corrections(
-            (*label.discrepancies, *_policy_discrepancies(case, knowledge)),
-            Occasion(
-                case, track.name, dose.basis, dose.toxicity_action, setting_decides(case, settings.adult_age_years)
-            ),
-        ),
-        "unreadable": [{"reference": item.reference, "why": item.why} for item in case.unreadable],
     }
-    document["flags"] = sorted(set(_flags(case, label, track, document, settings=settings)))
-    document["citations"] = citations(document)
-    return document
 
 
 def _policy_maximum(case: Case, knowledge: Knowledge) -> tuple[Decimal | None, str]:

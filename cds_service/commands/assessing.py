@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 from typing import Any, BinaryIO
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from cds_service.commands.console import progress
 from cds_service.commands.rendering import print_cards
 from cds_service.errors import CallError
 from cds_service.guidance import Guidance, advise
@@ -101,7 +100,7 @@ def assess_lines(data: bytes, parts: Parts, *, today: date, as_of: date | None) 
 def write_lines(data: bytes, parts: Parts, out: BinaryIO, *, today: date, as_of: date | None, remarks: Console) -> int:
     """NDJSON in, NDJSON out, with a progress bar on a terminal. Returns how many lines were refused."""
     total, refused = sum(bool(line.strip()) for line in data.splitlines()), 0
-    with _progress(remarks, total) as advance:
+    with progress(remarks, total) as advance:
         for text, fine in assess_lines(data, parts, today=today, as_of=as_of):
             out.write(text.encode() + b"\n")
             refused += not fine
@@ -109,14 +108,3 @@ def write_lines(data: bytes, parts: Parts, out: BinaryIO, *, today: date, as_of:
     out.flush()
     remarks.print(f"{total} calls, {refused} refused" if refused else f"{total} calls")
     return refused
-
-
-@contextmanager
-def _progress(remarks: Console, total: int) -> Iterator[Any]:
-    if not remarks.is_terminal:
-        yield lambda: None
-        return
-    columns = (TextColumn("calls"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=remarks, transient=True) as bar:
-        task = bar.add_task("calls", total=total)
-        yield lambda: bar.advance(task)

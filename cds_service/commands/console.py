@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 WIDTH = 100
@@ -24,3 +27,15 @@ def table(*columns: str, title: str | None = None) -> Table:
     for column in columns:
         made.add_column(column, overflow="fold")
     return made
+
+
+@contextmanager
+def progress(remarks: Console, total: int) -> Iterator[Callable[[], None]]:
+    """A progress bar over calls, on a terminal only; gives what advances it by one."""
+    if not remarks.is_terminal:
+        yield lambda: None
+        return
+    columns = (TextColumn("calls"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=remarks, transient=True) as bar:
+        task = bar.add_task("calls", total=total)
+        yield lambda: bar.advance(task)

@@ -6,8 +6,7 @@ Prints names, numbers and rules, never content of a call or an answer: an own ca
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,9 +15,8 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from cds_service.commands.console import table
+from cds_service.commands.console import progress, table
 from cds_service.commands.expected_cards import expected_signs, missing_signs
 from cds_service.commands.junit import write_junit
 from cds_service.commands.trial_calls import Trial, Tried
@@ -53,7 +51,7 @@ def run(
     first = _discovered(found)
     rows = [first]
     if found.offers:
-        with _progress(remarks, len(trials)) as advance:
+        with progress(remarks, len(trials)) as advance:
             for trial in trials:
                 rows.append(_try(client, found.url, trial, offers.get(trial.hook), compare))
                 advance()
@@ -236,14 +234,3 @@ def _print_totals(rows: Sequence[Tried], out: Console) -> None:
 def _percentile(times: Sequence[float], share: int) -> float:
     """The smallest time that so many per cent of the calls took at most."""
     return times[max(0, -(-len(times) * share // 100) - 1)]
-
-
-@contextmanager
-def _progress(remarks: Console, total: int) -> Iterator[Any]:
-    if not remarks.is_terminal:
-        yield lambda: None
-        return
-    columns = (TextColumn("calls"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=remarks, transient=True) as bar:
-        task = bar.add_task("calls", total=total)
-        yield lambda: bar.advance(task)
