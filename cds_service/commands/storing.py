@@ -1,0 +1,121 @@
+"""The store as the commands use it: opened for the service, and `database upgrade | check | purge`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import click
+from pydantic import ValidationError
+from rich.console import Console
+
+from cds_service.commands.console import console
+from cds_service.commands.report_words import counted
+from cds_service.errors import StoreError
+from cds_service.journal import Journal
+from cds_service.parts import Parts
+from cds_service.settings import Settings, default_database
+from cds_service.store import Store
+
+NONE = "none"
+"""The setting `database` of a service that keeps nothing."""
+_DATABASE = click.option("--database", default=None, metavar="WHERE", help="Instead of the setting: a file or a URL.")
+
+
+def store_at(database: str, *, create: bool = True, migrate: bool = True) -> Store:
+    """The store that the setting or an option names. Raises StoreError."""
+    if create and database == default_database():
+        return Store.in_default_folder(database, migrate=migrate)
+    return Store(database, create=create, migrate=migrate)
+
+
+def open_journal(settings: Settings, parts: Parts, remarks: Console) -> Journal | None:
+    """What a service keeps its decisions and feedback in, checked; None where the setting says so.
+
+    A server that does not answer is no reason not to give guidance: it is told, and tried again with each use.
+    Raises click.ClickException for anything that does not pass by itself.
+    """
+    if settings.database == NONE:
+        remarks.print("database: none. No decision is kept, and feedback is refused with 503.")
+        return None
+    try:
+        store = store_at(settings.database, migrate=settings.database_migrate)
+        _prepare(store, remarks)
+    except StoreError as trouble:
+        raise click.ClickException(trouble.message) from trouble
+    journal = Journal(store, settings, parts)
+    journal.start()
+    return journal
+
+
+def _prepare(store: Store, remarks: Console) -> None:
+    try:
+        store.prepare()
+    except StoreError as trouble:
+        if store.is_file or not trouble.passing:
+            raise
+        remarks.print(f"[bold yellow]WARNING[/bold yellow] {trouble.message}", soft_wrap=True)
+        remarks.print("Guidance is given all the same; until it answers, nothing is kept and feedback is refused.")
+    else:
+        remarks.print(f"database: {store.place}", soft_wrap=True)
+
+
+@contextmanager
+def opened(database: str | None, *, create: bool = False, migrate: bool = False) -> Iterator[Store]:
+    """The store of the option, else of the settings, while a command uses it; its errors become click's."""
+    try:
+        where = database or Settings().database
+        if where == NONE:
+            raise click.ClickException("the setting database is none: nothing is kept")
+        store = store_at(where, create=create, migrate=migrate)
+        try:
+            store.prepare()
+            yield store
+        finally:
+            store.close()
+    except ValidationError as mistake:
+        raise click.ClickException(f"the settings are wrong: {mistake.errors()[0]['loc']}") from mistake
+    except StoreError as trouble:
+        raise click.ClickException(trouble.message) from trouble
+
+
+@click.group()
+def database() -> None:
+    """Look after the database of decisions and feedback."""
+
+
+@database.command()
+@_DATABASE
+def upgrade(database: str | None) -> None:
+    """Bring the schema up to date.
+
+    `serve` does this itself unless the setting database_migrate is off. Make a backup first.
+
+    \b
+    Example:  blinatumomab-cds database upgrade --database postgresql://cds@db.example.org/cds
+    """
+    with opened(database, create=True, migrate=True) as store:
+        click.echo(f"{store.place}: up to date")
+
+
+@database.command()
+@_DATABASE
+def check(database: str | None) -> None:
+    """Is the database there, with the schema that this version needs? Changes nothing; leaves with 1 if not."""
+    with opened(database) as store:
+        click.echo(f"{store.place}: up to date, {counted(store.count(), 'decision')}")
+
+
+@database.command()
+@_DATABASE
+@click.option("--days", type=click.IntRange(0), default=None, help="Instead of the setting decision_retention_days.")
+def purge(database: str | None, days: int | None) -> None:
+    """Delete decisions and feedback that are older than the setting allows.
+
+    `serve` does this itself once a day.
+    """
+    with opened(database) as store:
+        kept = Settings().decision_retention_days if days is None else days
+        gone = store.purge(datetime.now(UTC) - timedelta(days=kept))
+        console().print(f"{store.place}: {gone} entries older than {kept} days deleted", soft_wrap=True)

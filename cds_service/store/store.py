@@ -1,0 +1,164 @@
+"""The store: write decisions and feedback, read them again, let them go. Whatever fails is a StoreError."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from cds_service.store import address, rows, schema
+from cds_service.store.records import Decision, FeedbackEntry, Recorded
+from cds_service.store.tables import CARDS, DECISIONS, FEEDBACK, SITE
+from cds_service.store.trouble import told
+
+_INSERT: Mapping[str, Callable[[Any], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_AT_ONCE = 500
+"""Rows for each statement: below the number of parameters that either database takes."""
+
+
+class Store:
+    """A database that is opened when it is first needed. Safe to use from several threads and processes at once."""
+
+    def __init__(self, database: str, *, create: bool = True, migrate: bool = True):
+        """`database` is a path or URL. Raises StoreError when a file of that name cannot be had."""
+        self._engine = address.engine_at(database, create=create)
+        self._reading = self._engine.execution_options(only_reads=True)
+        self._migrate, self._lock, self._prepared = migrate, Lock(), False
+        self.is_file = self._engine.dialect.name == "sqlite"
+        self.place = address.place(self._engine)
+        """For people: the file, or the server's URL without its password."""
+
+    @classmethod
+    def in_default_folder(cls, file: str, *, migrate: bool = True) -> Store:
+        """A store in a file whose folder is made if need be. Raises StoreError."""
+        from cds_service.errors import StoreError
+
+        folder = Path(file).expanduser().parent
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as mistake:
+            why = f"{mistake.strerror}; set {address.SETTING} to a file in a folder that this user may write"
+            raise StoreError(f"the default folder {folder} of the database cannot be made: {why}") from mistake
+        return cls(file, migrate=migrate)
+
+    def prepare(self) -> str | None:
+        """Connect, check the schema and bring it up to date; what was older before, or None. Raises StoreError."""
+        with self._lock:
+            if self._prepared:
+                return None
+            with told(f"open the database {self.place}"), self._engine.begin() as connection:
+                before = schema.bring_up_to_date(connection, migrate=self._migrate)
+            self._prepared = True
+            return before
+
+    def close(self) -> None:
+        """Let every connection go."""
+        self._engine.dispose()
+
+    # --- writing -----------------------------------------------------------------------------------------
+
+    def record_decisions(self, decisions: Sequence[Decision]) -> None:
+        """Keep these decisions, all or none. Durable when it returns. Raises StoreError."""
+        cards = [row for decision in decisions for row in rows.of_cards(decision)]
+        with self._writing("keep decisions") as connection:
+            if decisions:
+                connection.execute(insert(DECISIONS), [rows.of_decision(decision) for decision in decisions])
+            if cards:
+                connection.execute(insert(CARDS), cards)
+
+    def record_feedback(self, entries: Sequence[FeedbackEntry]) -> Recorded:
+        """Keep these entries, all or none, each once however often it comes. Durable when it returns.
+
+        Raises StoreError; then nothing was kept, or what was kept will be recognised when it is sent again.
+        """
+        by_id = {entry.id: rows.of_feedback(entry) for entry in entries}
+        ordered = [by_id[key] for key in sorted(by_id)]  # one order for all writers, so that none waits in a ring
+        new = 0
+        with self._writing("keep feedback") as connection:
+            for start in range(0, len(ordered), _AT_ONCE):
+                new += self._insert_new(connection, FEEDBACK, ordered[start : start + _AT_ONCE])
+            known = self._known_cards(connection, sorted({entry.card for entry in entries}))
+        return Recorded(len(entries), new, sum(entry.card not in known for entry in entries))
+
+    def purge(self, before: datetime) -> int:
+        """Delete the decisions made and the feedback received before this moment; how many. Raises StoreError."""
+        gone = 0
+        for table, moment in ((DECISIONS, DECISIONS.c.at), (FEEDBACK, FEEDBACK.c.received)):
+            some = select(table.c.id).where(moment < before).limit(_AT_ONCE)
+            deleted = _AT_ONCE
+            while deleted == _AT_ONCE:  # in pieces, so that nobody waits long for the lock
+                with self._writing("delete what is old") as connection:
+                    deleted = connection.execute(delete(table).where(table.c.id.in_(some))).rowcount
+                gone += deleted
+        return gone
+
+    def install_key(self) -> bytes:
+        """The random key of this installation, made on first use and the same for all who share the database."""
+        with self._writing("read the key of the installation") as connection:
+            self._insert_new(connection, SITE, [{"name": "key", "value": secrets.token_hex(32)}])
+            value = connection.execute(select(SITE.c.value).where(SITE.c.name == "key")).scalar_one()
+        return bytes.fromhex(value)
+
+    # --- reading -----------------------------------------------------------------------------------------
+
+    def count(self, since: datetime | None = None, until: datetime | None = None) -> int:
+        """How many decisions there are. Raises StoreError."""
+        with self._reader("count decisions") as connection:
+            query = select(func.count()).select_from(DECISIONS).where(*rows.between(DECISIONS.c.at, since, until))
+            return int(connection.execute(query).scalar_one())
+
+    def decisions(self, since: datetime | None = None, until: datetime | None = None) -> Iterator[Decision]:
+        """Every decision made from `since` to before `until`, oldest first; read piece by piece. Raises StoreError."""
+        after = None
+        while True:
+            with self._reader("read decisions") as connection:
+                found = rows.some_decisions(connection, since, until, after=after, limit=_AT_ONCE)
+            yield from found
+            if len(found) < _AT_ONCE:
+                return
+            after = (found[-1].at, found[-1].id)
+
+    def decision(self, decision_id: str) -> Decision | None:
+        """The decision of this id, if it is still there. Raises StoreError."""
+        with self._reader("read a decision") as connection:
+            return next(iter(rows.decisions_of(connection, [DECISIONS.c.id == decision_id])), None)
+
+    def feedback(self, since: datetime | None = None) -> list[tuple[FeedbackEntry, bool]]:
+        """All feedback received from `since` on, oldest first, and whether its card is on record. Raises StoreError."""
+        with self._reader("read feedback") as connection:
+            return rows.feedback_of(connection, rows.between(FEEDBACK.c.received, since, None))
+
+    # --- inside ------------------------------------------------------------------------------------------
+
+    def _insert_new(self, connection: Connection, table: Any, new: Sequence[dict[str, Any]]) -> int:
+        """Insert the rows whose key is not there yet; how many."""
+        kind = _INSERT[connection.dialect.name]
+        key = next(iter(table.primary_key))
+        statement = kind(table).values(list(new)).on_conflict_do_nothing(index_elements=[key]).returning(key)
+        return len(connection.execute(statement).all())
+
+    def _known_cards(self, connection: Connection, cards: Sequence[str]) -> set[str]:
+        known: set[str] = set()
+        for start in range(0, len(cards), _AT_ONCE):
+            some = CARDS.c.uuid.in_(cards[start : start + _AT_ONCE])
+            known.update(uuid for uuid in connection.execute(select(CARDS.c.uuid).where(some)).scalars() if uuid)
+        return known
+
+    @contextmanager
+    def _writing(self, doing: str) -> Iterator[Connection]:
+        self.prepare()
+        with told(doing), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _reader(self, doing: str) -> Iterator[Connection]:
+        self.prepare()
+        with told(doing), self._reading.begin() as connection:
+            yield connection
