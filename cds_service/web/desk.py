@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Protocol
 
-from cds_service.errors import UnknownServiceError
+from cds_service.errors import StoreError, UnknownServiceError
 from cds_service.hooks.call import HookCall
+from cds_service.hooks.feedback import Feedback
 from cds_service.hooks.services import Service
 
 
 def local_today() -> date:
     """The day of the call, where the service runs. The only clock of the service is read here."""
     return datetime.now(UTC).astimezone().date()
+
+
+class Kept(Protocol):
+    """What became of feedback."""
+
+    @property
+    def new(self) -> int:
+        """Entries that had not come before."""
+
+    @property
+    def unmatched(self) -> int:
+        """Entries about cards that are not on record."""
+
+
+def keeps_nothing(_service: str, _given: Sequence[Feedback]) -> Kept:
+    """For a service without a database. Raises StoreError."""
+    raise StoreError("this service is run without a database")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +44,8 @@ class Desk:
     """A call and the day -> the body of the response."""
     health: Mapping[str, Any]
     today: Callable[[], date] = local_today
+    keep_feedback: Callable[[str, Sequence[Feedback]], Kept] = keeps_nothing
+    """A service id and its feedback: durable when this returns. Raises StoreError: then nothing is acknowledged."""
 
     def service(self, service_id: str) -> Service:
         """The service with this id. Raises UnknownServiceError, without repeating the id."""

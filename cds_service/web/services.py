@@ -5,8 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 
 from cds_service.hooks.call import HookCall
-from cds_service.hooks.prefetch import MEANING, classify
-from cds_service.hooks.services import Service
+from cds_service.hooks.prefetch import MEANING
 from cds_service.web.call_log import note, printable_instance
 from cds_service.web.desk import Desk
 from cds_service.web.wire import read_json, write_json
@@ -21,7 +20,7 @@ def routes(desk: Desk) -> Blueprint:
         service = desk.service(service_id)
         note(service=service.id)
         call = HookCall.parse(read_json(request), service=service)
-        _note_call(call, service)
+        _note_call(call)
         answered = desk.answer(call, desk.today())
         note(cards=len(answered["cards"]))
         return write_json(answered)
@@ -29,13 +28,12 @@ def routes(desk: Desk) -> Blueprint:
     return blueprint
 
 
-def _note_call(call: HookCall, service: Service) -> None:
-    states = classify(service.prefetch, call.prefetch)
-    answered = sum(MEANING[state].answered for state in states.values())
+def _note_call(call: HookCall) -> None:
+    answered = sum(MEANING[state].answered for state in call.states.values())
     note(
         hook=call.hook,
         instance=printable_instance(call.instance),
         drafts=len(call.drafts),
         in_scope=len(call.in_scope),
-        prefetch=f"{answered}/{len(states)}",
+        prefetch=f"{answered}/{len(call.states)}",
     )
