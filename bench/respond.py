@@ -21,7 +21,7 @@ from contextlib import contextmanager
 
 from flask import Flask, Response, request
 
-from cds_service.app import create_app, make_server, warm_up
+from cds_service.app import create_app, make_server, settle, warm_up
 from cds_service.parts import load_parts
 from cds_service.settings import Settings
 from cds_service.web.json_body import dump_json, parse_json
@@ -67,6 +67,7 @@ def serve_ours(port: multiprocessing.connection.Connection) -> None:
     parts = load_parts(settings)
     warm_up(parts)
     server = make_server(create_app(settings, parts=parts, open_to_all=True))
+    settle()
     port.send((server.effective_port, time.perf_counter() - started))
     server.run()
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _MARKS = re.compile(r"[\\`*\[\]~|]|(?<![^\W_])_|_(?![^\W_])")  # an underscore inside a word marks nothing
 _TAG_OPENS = re.compile(r"<(?=[A-Za-z/!?])")
@@ -31,10 +32,12 @@ def _keeps(mark: str) -> bool:
     return mark.isspace() or unicodedata.category(mark) not in _UNSEEN
 
 
+@lru_cache(maxsize=4096)
 def markdown(text: str) -> str:
     """Text that reads as it stands in GitHub Flavored Markdown, table cells and HTML included.
 
-    A `<` that cannot open a tag stays as it is, so that "< 0.01 %" is legible where markdown is shown raw.
+    A `<` that cannot open a tag stays as it is, so that "< 0.01 %" is legible where markdown is shown raw. Most of what
+    cards say are the words of the knowledge files, the same on every card: hence the cache.
     """
     if _harmless(text):
         return text

@@ -75,4 +75,6 @@ def _block(words: jinja2.Template, block: str, names: dict[str, object]) -> str:
 
 
 def _tidy(text: str) -> str:
-    return _GAPS.sub("\n\n", "\n".join(line.rstrip() for line in text.split("\n"))).strip()
+    if " \n" in text:
+        text = "\n".join(line.rstrip() for line in text.split("\n"))
+    return _GAPS.sub("\n\n", text).strip()

@@ -10,8 +10,9 @@ import click
 from pydantic import ValidationError
 
 from cds_service import __version__
-from cds_service.commands import assessing, checking, explaining, outward
+from cds_service.commands import assessing, checking, explaining, outward, storing
 from cds_service.commands.console import console
+from cds_service.commands.report import report
 from cds_service.errors import BlinatumomabCdsError, CallError
 from cds_service.parts import Parts, load_parts
 from cds_service.settings import Settings
@@ -199,6 +200,8 @@ def cards(only_check: bool) -> None:
 
 main.add_command(outward.try_)
 main.add_command(outward.fixtures)
+main.add_command(report)
+main.add_command(storing.database)
 
 
 def _settings() -> Settings:

@@ -5,8 +5,9 @@ Whether anyone may call is not decided here: the command line insists on saying 
 
 from __future__ import annotations
 
+import gc
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from importlib import resources
@@ -20,16 +21,20 @@ from cds_service import __version__, guidance
 from cds_service.ehr import Ehr
 from cds_service.hooks.call import HookCall
 from cds_service.hooks.services import ORDER_SIGN, service_for, services
+from cds_service.journal import Journal
 from cds_service.parts import Parts, load_parts
+from cds_service.present.questionnaire import question_resources
 from cds_service.settings import Settings
-from cds_service.web import call_log, discovery, feedback, health, problems
+from cds_service.web import call_log, definitions, discovery, feedback, health, problems, questions
 from cds_service.web import services as calls
-from cds_service.web.desk import Desk, local_today
+from cds_service.web.desk import Desk, keeps_nothing, local_today
 from cds_service.web.json_body import dump_json, parse_json
+from cds_service.web.questions import QuestionDesk
 
 Advise = Callable[[HookCall, date], guidance.Guidance]
 """A call and the day -> what is decided and answered."""
 
+_OBJECTS_BETWEEN_COLLECTIONS = 20_000
 _SPOOLED = 8
 """The server itself takes bodies up to this multiple of the limit, so that the refusal is our JSON, and is read."""
 
@@ -41,21 +46,23 @@ def create_app(
     advise: Advise | None = None,
     open_to_all: bool = False,
     read_loopback: bool = False,
+    journal: Journal | None = None,
     today: Callable[[], date] = local_today,
 ) -> Flask:
     """The WSGI app. `advise` replaces the spine (tests, bench); `open_to_all` is only reported, by `/health`.
 
+    Without a `journal` nothing is kept, and feedback is refused with 503.
     Raises KnowledgeError when `parts` are not given and a file is wrong.
     """
     if advise is None:
         parts = parts or load_parts(settings)
         advise = _spine(parts, Ehr(settings, loopback=read_loopback))
-    answer = advise
     desk = Desk(
         services=services(settings.canonical_base),
-        answer=lambda call, day: answer(call, day).response,
+        answer=_answering(advise, journal),
         health=_health(parts, open_to_all),
         today=today,
+        keep_feedback=journal.keep_feedback if journal else keeps_nothing,
     )
     app = Flask("cds_service", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
@@ -64,7 +71,18 @@ def create_app(
     problems.register(app)
     for room in (discovery, calls, feedback, health):
         app.register_blueprint(room.routes(desk))
+    if parts is not None:
+        _ask_order_questions(app, desk, parts)
     return app
+
+
+def _ask_order_questions(app: Flask, desk: Desk, parts: Parts) -> None:
+    """The form, and the Questionnaire with its codes, made here once."""
+    asked, settings, newest = parts.knowledge.questions, parts.settings, parts.knowledge.policies[-1]
+    policy = f"{newest.id}, review of {newest.version.isoformat()}"
+    asking = QuestionDesk(asked, settings.canonical_base, policy, settings.frame_ancestors)
+    app.register_blueprint(questions.routes(desk, asking))
+    app.register_blueprint(definitions.routes(question_resources(asked, settings.canonical_base)))
 
 
 def warm_up(parts: Parts) -> None:
@@ -77,6 +95,16 @@ def warm_up(parts: Parts) -> None:
         body = resources.files("cds_service").joinpath("warm_up.json").read_bytes()
         call = HookCall.parse(parse_json(body), service=service)
         dump_json(guidance.advise(call, parts, today=date(2025, 10, 1)).response)
+
+
+def settle() -> None:
+    """Tell the garbage collector that what start-up made is here to stay, and to look less often at what calls make.
+
+    For a process that only serves: each call makes some thousands of small objects, nearly all freed without it.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 20, 20)
 
 
 def make_server(app: Flask, *, host: str = "127.0.0.1", port: int = 0) -> Any:
@@ -95,6 +123,7 @@ def make_server(app: Flask, *, host: str = "127.0.0.1", port: int = 0) -> Any:
 def serve(app: Flask, host: str, port: int) -> None:
     """Serve until interrupted; one line per call goes to standard error."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    settle()
     make_server(app, host=host, port=port).run()
 
 
@@ -118,6 +147,18 @@ def _spine(parts: Parts, ehr: Ehr) -> Advise:
 
     def answer(call: HookCall, today: date) -> guidance.Guidance:
         return guidance.advise_fetching(call, parts, ehr.fetch, service=offered[call.service_id], today=today)
+
+    return answer
+
+
+def _answering(advise: Advise, journal: Journal | None) -> Callable[[HookCall, date], Mapping[str, Any]]:
+    """The body of the answer. What was decided is handed to the journal; calls about other drugs leave no trace."""
+
+    def answer(call: HookCall, today: date) -> Mapping[str, Any]:
+        found = advise(call, today)
+        if journal and found.assessments:
+            call_log.note(decision=journal.keep(call, found))
+        return found.response
 
     return answer
 

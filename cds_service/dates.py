@@ -9,6 +9,7 @@ import calendar
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 
 _FHIR_DATE = re.compile(r"^(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?(?:[T ].*)?$")
 
@@ -53,6 +54,7 @@ class PartialDate:
         return self.earliest.strftime("%Y-%m" if same_month else "%Y")
 
 
+@lru_cache(maxsize=1024)
 def add_months(day: date, months: int) -> date:
     """The calendar anniversary, clamped to the end of the month (31 January + 1 month = 28 or 29 February)."""
     years, month0 = divmod(day.month - 1 + months, 12)

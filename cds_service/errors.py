@@ -5,7 +5,8 @@
     │   ├── UnknownServiceError    no such service id                             → 404
     │   └── TooLargeError          the body is larger than we read                → 413
     ├── KnowledgeError        a knowledge file or template is wrong          → start-up stops
-    └── SettingsError         the configuration is wrong                     → start-up stops
+    ├── SettingsError         the configuration is wrong                     → start-up stops
+    └── StoreError            the database cannot be opened, read or written → start-up stops; later 503, for feedback
 
 What is wrong with a *patient's record* is not an exception: it is a finding, or an entry of `unreadable`.
 Any other exception that escapes is a bug of ours.
@@ -61,3 +62,14 @@ class KnowledgeError(BlinatumomabCdsError):
 
 class SettingsError(BlinatumomabCdsError):
     """A mistake in the configuration."""
+
+
+class StoreError(BlinatumomabCdsError):
+    """The database cannot be opened, read or written. Its text is for operators and quotes nothing that is stored.
+
+    `passing`: it may mend by itself (a server that is restarted, a file locked for the moment).
+    """
+
+    def __init__(self, message: str, *, passing: bool = False):
+        super().__init__(message)
+        self.message, self.passing = message, passing

@@ -24,6 +24,7 @@ from cds_service.hooks.needs import Fetch, Need
 from cds_service.hooks.services import Service
 from cds_service.parts import Parts
 from cds_service.present.plan import response
+from cds_service.present.suggestions import Orders
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,16 @@ def advise(
     """
     cases = _cases(call, parts, gathered or Gathered(call.prefetch), today=today, as_of=as_of)
     assessments = tuple(assess(case, parts.knowledge, parts.settings, hook=call.hook) for case in cases)
-    cards = response(assessments, hook=call.hook, instance=call.instance, templates=parts.templates)
+    form = parts.settings.form_url
+    cards = response(
+        assessments,
+        hook=call.hook,
+        instance=call.instance,
+        templates=parts.templates,
+        form=form,
+        maker=parts.maker,
+        orders=Orders(call.drafts, call.draft_urls, call.patient_id, call.encounter_id),
+    )
     return Guidance(assessments, cards)
 
 
@@ -98,4 +108,5 @@ def _cases(call: HookCall, parts: Parts, gathered: Gathered, *, today: date, as_
         value_sets=parts.knowledge.value_sets,
         settings=parts.settings,
         payers=parts.knowledge.payers,
+        questions=parts.knowledge.questions,
     )

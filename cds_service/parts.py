@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from cards.template import TemplateError, Templates, load_templates
-from cds_service.assess import monitoring, premedication, safety
+from cds_service.assess import monitoring, offer_orders, premedication, safety
 from cds_service.assess.corrections import CONDITIONS, TOPICS
 from cds_service.assess.criteria import PARAMETERS
 from cds_service.errors import KnowledgeError
 from cds_service.knowledge.label import Discrepancy
 from cds_service.knowledge.library import Knowledge, load_knowledge
+from cds_service.present.suggestions import Maker, load_maker
 from cds_service.settings import Settings
 
 
@@ -23,8 +25,13 @@ class Parts:
     knowledge: Knowledge
     templates: Templates
 
+    @cached_property
+    def maker(self) -> Maker:
+        """What writes suggestions: its words and codes are read once; `load_parts` sees to it at start-up."""
+        return load_maker(self.knowledge.value_sets, self.settings.mrd_codes)
 
-GUIDANCE = frozenset({*safety.TOPICS, *monitoring.TOPICS, *premedication.TOPICS})
+
+GUIDANCE = frozenset({*safety.TOPICS, *monitoring.TOPICS, *premedication.TOPICS, *offer_orders.TOPICS})
 """The topics of the label that judgement relies on: one missing stops start-up."""
 
 
@@ -32,7 +39,9 @@ def load_parts(settings: Settings) -> Parts:
     """Read and check every knowledge file, value set and template. Raises KnowledgeError naming file and place."""
     knowledge = load_knowledge(kinds=PARAMETERS, guidance_codes=GUIDANCE)
     _check_judges(knowledge)
-    return Parts(settings, knowledge, _templates())
+    parts = Parts(settings, knowledge, _templates())
+    parts.maker  # noqa: B018 - made here, so that a mistake stops start-up and no call reads a file
+    return parts
 
 
 def _check_judges(knowledge: Knowledge) -> None:

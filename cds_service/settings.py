@@ -5,10 +5,19 @@ Read from the environment (`BLINATUMOMAB_CDS_WEIGHT_STALE_DAYS=14`), once, at st
 
 from __future__ import annotations
 
+import os
 from decimal import Decimal
+from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def default_database() -> str:
+    """The file of somebody who sets nothing: where programs of this user keep their data."""
+    home = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return str(Path(home) / "blinatumomab-cds" / "store.sqlite3")
 
 
 class Settings(BaseSettings):
@@ -24,6 +33,7 @@ class Settings(BaseSettings):
     height_stale_days_infant: int = Field(30, ge=1)
     laboratory_stale_days: int = Field(7, ge=1)
     mrd_stale_days: int = Field(90, ge=1)
+    neurologic_checks_per_day: int | None = Field(None, ge=1, le=24, description="in suggested orders; blank if unset")
     weight_plausible_kg: tuple[Decimal, Decimal] = (Decimal(1), Decimal(300))
     height_plausible_cm: tuple[Decimal, Decimal] = (Decimal(30), Decimal(230))
     bsa_plausible_m2: tuple[Decimal, Decimal] = (Decimal("0.1"), Decimal("3.0"))
@@ -33,12 +43,33 @@ class Settings(BaseSettings):
     payer_identifiers: tuple[str, ...] = Field((), description="'system|value' of LHCC in Coverage.payor")
     # --- outward addresses -----------------------------------------------------------------------------
     canonical_base: str = "https://blinatumomab-cds.example.org/fhir"
+    public_url: str = Field(
+        "",
+        pattern=r"^(|https://[^\s/?#]+(/[^\s?#]*)?|http://(localhost|127\.0\.0\.1)(:[0-9]+)?)$",
+        description="https address under which browsers reach this service; empty: cards have no link to the form",
+    )
+    frame_ancestors: tuple[Annotated[str, Field(pattern=r"^https://[A-Za-z0-9.*-]+(:[0-9]+)?$")], ...] = Field(
+        (), description="origins that may show the form of order questions in a frame; none by default"
+    )
     fhir_servers: tuple[str, ...] = Field((), description="base URLs of the FHIR servers that may be read")
     # --- reading what is missing -----------------------------------------------------------------------
     fetch_deadline_seconds: float = Field(0.35, gt=0, le=10, description="for all reads of one call together")
     fetch_max_pages: int = Field(10, ge=1)
     fetch_max_bytes: int = Field(5_000_000, ge=10_000, description="of one page")
     fetch_workers: int = Field(32, ge=1)
+    # --- what is kept ----------------------------------------------------------------------------------
+    database: str = Field(
+        default_factory=default_database, repr=False, description="a file (SQLite), a postgresql:// URL, or none"
+    )
+    database_migrate: bool = Field(True, description="bring the database's schema up to date at start")
+    decision_retention_days: int = Field(365, ge=1, description="decisions and feedback are deleted after this")
+    feedback_comments: bool = Field(False, description="keep the free text of feedback; it may name a patient")
+    site_secret: SecretStr | None = Field(None, min_length=16, description="key of the hashes that stand for patients")
     # --- limits ----------------------------------------------------------------------------------------
     max_body_bytes: int = Field(5_000_000, ge=10_000)
     strict_fhir: bool = Field(False, description="validate the whole prefetch with fhir.resources (conformance work)")
+
+    @property
+    def form_url(self) -> str | None:
+        """The page that asks order questions; None while nobody has said where browsers reach this service."""
+        return f"{self.public_url.rstrip('/')}/questions" if self.public_url else None

@@ -17,7 +17,7 @@ class Code:
     source: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ValueSets:
     """Named code lists. `aliases` maps other URIs seen in the wild to the canonical system."""
 

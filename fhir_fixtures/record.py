@@ -136,15 +136,19 @@ def immunizations(recipe: Recipe) -> Iterator[Json]:
 
 
 def reports(recipe: Recipe) -> Iterator[Json]:
-    """Reports whose conclusion is words: evidence only."""
+    """Reports: their `results` are Observations by the end of their ids, their conclusion is words."""
     for number, each in enumerate(recipe.reports, 1):
-        yield named(recipe, "DiagnosticReport", f"report-{number}") | {
+        day = recipe.days_ago(each["days_ago"])
+        report = named(recipe, "DiagnosticReport", f"report-{number}") | {
             "status": "final",
+            "category": [hl7("v2-0074", each.get("category", "LAB"))],
             "code": {"text": each["title"]},
             "subject": reference(recipe),
-            "effectiveDateTime": at(recipe.days_ago(each["days_ago"])),
-            "conclusion": each["conclusion"],
+            "effectiveDateTime": at(day),
+            "issued": at(day, 16),
         }
+        results = [{"reference": f"Observation/{recipe.name}-{suffix}"} for suffix in each.get("results", ())]
+        yield report | ({"result": results} if results else {}) | {"conclusion": each["conclusion"]}
 
 
 def coverage(recipe: Recipe) -> Iterator[Json]:

@@ -113,6 +113,7 @@ def other_order(
         overlapping,
         more.pop("draft", False),
         Evidence(reference, "order"),
+        more.pop("why", None),
     )
 
 

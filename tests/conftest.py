@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from cds_service.knowledge.library import Knowledge
 from cds_service.parts import Parts, load_parts
 from cds_service.settings import Settings
+from tests.store_builders import new_database
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -16,6 +21,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def parts() -> Parts:
     return load_parts(Settings())
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A new, empty database: a file, and where `tests/servers/postgres` runs, one of that server."""
+    if request.param == "sqlite":
+        yield str(tmp_path / "store.sqlite3")
+        return
+    if not (server := os.environ.get("POSTGRESQL_URL")):
+        reason = "POSTGRESQL_URL is not set: run this by tests/servers/postgres"
+        if os.environ.get("REQUIRE_SERVERS") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with new_database(server) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -14,9 +14,11 @@ from importlib import resources
 from itertools import count
 from typing import Any
 
+from cds_service.assess.criteria import PARAMETERS
 from cds_service.facts.build import read_cases
 from cds_service.facts.model import Case
 from cds_service.fhir.chart import Chart, read_chart
+from cds_service.knowledge.library import load_knowledge
 from cds_service.knowledge.valuesets import load_value_sets
 from cds_service.settings import Settings
 
@@ -35,6 +37,7 @@ BASE = "https://blinatumomab-cds.example.org/fhir"
 QUESTIONNAIRE = f"{BASE}/Questionnaire/blinatumomab-order-questions"
 ANSWER_SYSTEM = f"{BASE}/CodeSystem/order-answers"
 VALUE_SETS = load_value_sets(resources.files("cds_service.knowledge") / "valuesets")
+QUESTIONS = load_knowledge(kinds=PARAMETERS).questions
 PAYERS = {"lhcc": ("Louisiana Healthcare Connections", "LHCC")}
 _NUMBERS = count(1)
 
@@ -194,6 +197,7 @@ def read(
         value_sets=VALUE_SETS,
         settings=settings or Settings(),
         payers=PAYERS,
+        questions=QUESTIONS,
     )
     assert len(cases) == 1, f"{len(cases)} cases"
     return cases[0]

@@ -80,6 +80,14 @@ def test_the_dose_of_a_known_client_is_on_the_cards(name: str, dose: str, client
     assert any(f"{dose} mcg/day" in f"{card['summary']} {card.get('detail', '')}" for card in cards)
 
 
+def test_an_order_of_dstu2_is_judged_and_the_cards_say_what_to_send(client: FlaskClient) -> None:
+    cards = answered(client, "sandbox-on-dstu2")[1]["cards"]
+    (record,) = [card for card in cards if "MedicationOrder" in card.get("detail", "")]
+    assert record["indicator"] == "warning"
+    assert "send a MedicationRequest of FHIR R4" in record["detail"]
+    assert len(cards) > 1
+
+
 def test_pills_are_judged_as_no_dose(client: FlaskClient) -> None:
     cards = answered(client, "sandbox-drug-chosen")[1]["cards"]
     assert {card["indicator"] for card in cards} <= {"info", "warning"}

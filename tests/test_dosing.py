@@ -363,7 +363,8 @@ def test_overlapping_orders_are_summed_and_a_continuation_is_not() -> None:
     continued = judged(
         **ADULT, **RELAPSED, steps=(step("9", 1, 7),), others=(other_order(step("28"), same_course=True),)
     )
-    perhaps = judged(**ADULT, dose="28", others=(other_order(step("28"), overlapping=None),))
+    unclear = other_order(step("28"), overlapping=None, draft=True, why="a start is missing")
+    perhaps = judged(**ADULT, dose="28", others=(unclear,))
 
     assert (doubled.verdict, doubled.above_every_label_row) == ("above_label", True)
     assert "together 37 mcg/day" in next(i.says for i in doubled.issues if i.code == "duplicate-therapy")
@@ -371,6 +372,11 @@ def test_overlapping_orders_are_summed_and_a_continuation_is_not() -> None:
     assert continued.matches_label
     assert "duplicate-therapy" not in codes(continued)
     assert (perhaps.verdict, severity_of(perhaps, "duplicate-therapy")) == ("matches_label", "warning")
+    said = next(issue.says for issue in perhaps.issues if issue.code == "duplicate-therapy")
+    assert said == (
+        "Another blinatumomab order is drafted beside this one; whether it runs on the same days cannot be told: "
+        "a start is missing."
+    )
 
 
 def test_an_overlapping_order_of_unknown_dose_leaves_the_verdict_open() -> None:

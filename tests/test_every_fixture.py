@@ -41,6 +41,9 @@ WHOLE = (
     "order-sign--record-with-unreadable-entries",
     "order-sign--safety-allergy-to-blinatumomab",
     "order-sign--safety-preserved-bag-infant-of-5-kg",
+    "order-sign--suggestion-child-30kg-flat-28-mcg",
+    "order-sign--suggestion-nothing-measured-yet",
+    "order-sign--suggestion-rr-missing-step-adult",
     "order-sign--toxicity-crs-grade-3-restart-stepped",
     "order-sign--toxicity-graded-by-astct-unknown",
 )

@@ -291,3 +291,41 @@ def test_cd19_after_undated_cd19_directed_therapy_is_doubtful() -> None:
 def test_the_order_alone_tells_no_biomarker() -> None:
     found = read(patient(), order_=order()).patient
     assert not any(fact.known for fact in (found.bcr_abl1, found.bcr_abl1_like, found.kmt2a, found.cd19, found.mrd))
+
+
+def report(conclusion: str | None = None, *, title: str = "Bone marrow", **more: Any) -> Resource:
+    said = {"conclusion": conclusion} if conclusion else {}
+    head = {"resourceType": "DiagnosticReport", "id": "dr1", "status": "final", "subject": SUBJECT}
+    return {**head, "code": concept(text=title), "effectiveDateTime": "2025-09-20", **said, **more}
+
+
+ATTACHED = {"presentedForm": [{"contentType": "application/pdf", "data": "JVBERg=="}]}
+
+
+@pytest.mark.parametrize(
+    ("entry", "facts"),
+    [
+        (report("Remission. MRD 0.5 % by flow. Normal marrow."), {"mrd": "MRD 0.5 % by flow."}),
+        (report("FISH negative for BCR::ABL1."), {"bcr_abl1": "FISH negative for BCR::ABL1."}),
+        (report("No t(9;22). KMT2A not rearranged"), {"bcr_abl1": "No t(9;22).", "kmt2a": "KMT2A not rearranged"}),
+        (report("Blasts positive for CD19"), {"cd19": "Blasts positive for CD19"}),
+        (report(conclusionCode=[concept(text="MRD positive")]), {"mrd": "MRD positive"}),
+        (report(title="MRD by flow cytometry", **ATTACHED), {"mrd": "in an attachment, which is not read"}),
+        (report("Normal marrow.", title="MRD by flow cytometry", **ATTACHED), {}),
+        (report(title="Chest X-ray", **ATTACHED), {}),
+        (report("MRD positive", status="preliminary"), {}),
+    ],
+)
+def test_what_a_report_says_in_words_is_shown_and_never_used(entry: Resource, facts: dict[str, str]) -> None:
+    found = read(patient(), entry).patient
+    for name in ("mrd", "cd19", "bcr_abl1", "kmt2a"):
+        fact = getattr(found, name)
+        assert fact.value is None
+        assert [shown.value for shown in fact.evidence] == ([facts[name]] if name in facts else [])
+        assert fact.problem == ("it is told in the text of a report only" if name in facts else None)
+
+
+def test_a_result_counts_whatever_a_report_says_of_it() -> None:
+    result = observation(concept(LOINC, "51867-0"), "2025-01-12", valueCodeableConcept=concept(SNOMED, "10828004"))
+    found = read(patient(), result, report("FISH negative for BCR::ABL1.")).patient.bcr_abl1
+    assert (found.value, found.conflict, len(found.evidence)) == ("positive", False, 2)

@@ -41,11 +41,13 @@ def charted(**prefetch: Any) -> Chart:
         ({"resourceType": "Bundle", "entry": [{"resource": weight("30")}]}, 1, True, 0),  # without a type
         ({"resourceType": "Bundle", "entry": {"resource": weight("30")}}, 1, True, 0),  # an object where a list is due
         (bundle(bundle(weight("30"))), 1, True, 0),  # a batch answer
+        (bundle(bundle(bundle(weight("30")))), 1, True, 0),
+        (bundle(bundle(bundle(bundle(weight("30"))))), 0, False, 1),  # nested too deeply
         (weight("30"), 1, True, 0),
         (bundle(), 0, True, 0),
         ({"resourceType": "Bundle"}, 0, True, 0),
         (None, 0, True, 0),  # asked, and nothing found
-        (bundle(weight("30"), link=[{"relation": "next", "url": "x"}]), 1, False, 0),  # the first page only
+        (bundle(weight("30"), link=[{"relation": "next", "url": "x"}]), 1, False, 1),  # the first page only
         (OUTCOME_ERROR, 0, False, 1),
         (bundle(weight("30"), OUTCOME_ERROR), 1, False, 1),
         (bundle(weight("30"), OUTCOME_WARNING), 1, True, 0),
@@ -57,7 +59,7 @@ def charted(**prefetch: Any) -> Chart:
         (
             {"resourceType": "Bundle", "entry": [None, "x", {}, {"resource": {"id": "1"}}, {"resource": weight("30")}]},
             1,
-            True,
+            False,  # one of those that cannot be read may be what was asked for
             4,
         ),
     ],

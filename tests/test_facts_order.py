@@ -18,11 +18,13 @@ from cds_service.settings import Settings
 from tests.fhir_builders import (
     PATIENT,
     PAYERS,
+    QUESTIONS,
     RXNORM,
     SNOMED,
     TODAY,
     VALUE_SETS,
     Resource,
+    answers,
     concept,
     medication_request,
     order,
@@ -55,6 +57,7 @@ def cases(
         value_sets=VALUE_SETS,
         settings=Settings(),
         payers=PAYERS,
+        questions=QUESTIONS,
     )
 
 
@@ -395,6 +398,72 @@ def test_another_active_order_is_one_course_or_overlaps(
     (found,) = read(patient(), entry, order_=THIS).order.others
     assert (found.same_course, found.overlapping, found.draft) == (same_course, overlapping, False)
     assert found.steps[0].rate == D(9)
+
+
+def step_order(**more: Any) -> Resource:
+    return order(during(NINE, days=7), id="step", authoredOn=None, **more)
+
+
+def continuing(*, text: str | None = None, days: int | None = 21, **more: Any) -> Resource:
+    dosage = during(FULL, days=days) if days else FULL
+    return order({**dosage, **({"text": text} if text else {})}, id="next", authoredOn=None, **more)
+
+
+def told(name: str, **given: Any) -> tuple[Resource, Resource]:
+    """Answers, and the member by which an order points to them."""
+    return answers(name, **given), {"supportingInformation": [{"reference": f"QuestionnaireResponse/{name}"}]}
+
+
+FIRST, POINT_FIRST = told("qr-1", cycle=1, day=1)
+EIGHTH, POINT_EIGHTH = told("qr-8", cycle=1, day=8)
+NINTH, POINT_NINTH = told("qr-9", cycle=1, day=9)
+TENTH, POINT_TENTH = told("qr-10", cycle=1, day=10)
+SECOND_CYCLE, POINT_SECOND = told("qr-2", cycle=2, day=8)
+PRIOR = {"priorPrescription": {"reference": "MedicationRequest/step"}}
+WORDED = during({**NINE, "text": "Days 1-7: 9 mcg/day"}, days=7)
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "same_course", "overlapping", "why"),
+    [
+        (step_order(), continuing(), False, None, "a start is missing"),  # the doses and lengths alone tell nothing
+        (step_order(), continuing(**PRIOR), True, False, None),
+        (step_order(), continuing(days=None, **PRIOR), True, False, None),  # the step before it ends
+        (order(NINE, id="step", authoredOn=None), continuing(**PRIOR), False, None, "no stated end"),
+        (
+            step_order(),
+            continuing(basedOn=[{"reference": "MedicationRequest/step"}]),
+            False,
+            None,
+            "a start is missing",
+        ),
+        (step_order(**POINT_FIRST), continuing(**POINT_EIGHTH), True, False, None),
+        (step_order(**POINT_FIRST), continuing(**POINT_NINTH), True, False, None),  # a day's pause
+        (step_order(**POINT_FIRST), continuing(**POINT_TENTH), False, False, None),
+        (step_order(**POINT_FIRST), continuing(**POINT_FIRST), False, True, None),
+        (step_order(**POINT_FIRST), continuing(**POINT_SECOND), False, None, "a start is missing"),
+        (step_order(**POINT_FIRST), continuing(), False, None, "a start is missing"),
+        (order(WORDED, id="step", authoredOn=None), continuing(text="Days 8 to 28"), True, False, None),
+        (order(WORDED, id="step", authoredOn=None), continuing(text="Days 1-21"), False, True, None),
+        (order(WORDED, id="step", authoredOn=None), continuing(text="Days 8-21"), False, None, "a start is missing"),
+        (order(WORDED, id="step", authoredOn=None), continuing(text="Cycle 1: days 8-28"), True, False, None),
+        (
+            order({**WORDED, "text": "Cycle 1, days 1-7"}, id="step", authoredOn=None),
+            continuing(text="Cycle 2, days 8-28"),
+            *(False, None, "a start is missing"),
+        ),
+        (step_order(), continuing(text="after the first 7 days"), False, None, "a start is missing"),
+    ],
+)
+def test_two_undated_drafts_are_one_course_only_where_something_tells_their_sequence(
+    one: Resource, two: Resource, same_course: bool, overlapping: bool | None, why: str | None
+) -> None:
+    on_file = (FIRST, EIGHTH, NINTH, TENTH, SECOND_CYCLE)
+    for mine, theirs in ((one, two), (two, one)):
+        (found,) = read(patient(), *on_file, order_=mine, drafts=(theirs,)).order.others
+        assert (found.same_course, found.overlapping, found.draft) == (same_course, overlapping, True)
+        assert (why or "") in (found.why or "")
+        assert bool(found.why) is bool(why)
 
 
 def test_another_draft_is_another_order_and_a_past_one_is_not() -> None:

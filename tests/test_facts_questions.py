@@ -11,9 +11,19 @@ import pytest
 
 from cds_service.dates import PartialDate
 from cds_service.facts.model import Course, Fact
-from cds_service.facts.question_list import QUESTIONS
 from cds_service.settings import Settings
-from tests.fhir_builders import ANSWER_SYSTEM, QUESTIONNAIRE, Resource, answers, bundle, order, patient, rate, read
+from tests.fhir_builders import (
+    ANSWER_SYSTEM,
+    QUESTIONNAIRE,
+    QUESTIONS,
+    Resource,
+    answers,
+    bundle,
+    order,
+    patient,
+    rate,
+    read,
+)
 
 D = Decimal
 COURSE_ANSWERS: dict[str, Any] = {
@@ -62,7 +72,7 @@ def expected(value: Any) -> Any:
 
 def test_every_question_of_the_contract_is_asked_about_here() -> None:
     asked = {name.replace("_", "-") for name in (*COURSE_ANSWERS, *PATIENT_ANSWERS)}
-    assert set(QUESTIONS) - asked == {"regimen-partners", "mrd-date", "mrd-specimen", "cd19-date"}
+    assert set(QUESTIONS.by_id) - asked == {"regimen-partners", "mrd-date", "mrd-specimen", "cd19-date"}
     assert {item.name for item in fields(Course)} - set(COURSE_ANSWERS) == {"regimen_partners"}
 
 
@@ -73,7 +83,7 @@ def test_each_course_answer_is_read_with_its_evidence(name: str) -> None:
     shown = fact.evidence[0]
     assert (shown.reference, shown.date) == ("QuestionnaireResponse/course", "2025-10-01")
     assert shown.value
-    assert shown.what == QUESTIONS[name.replace("_", "-")].what
+    assert shown.what == QUESTIONS.by_id[name.replace("_", "-")].what
 
 
 def test_each_answer_about_the_patient_is_read() -> None:

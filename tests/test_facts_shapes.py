@@ -149,6 +149,15 @@ def test_a_dose_that_cannot_be_told_is_never_misread(dosage: Resource, reason: s
     assert (reason or "words only") in (steps[0].problem or "")
 
 
+@pytest.mark.parametrize(
+    ("stated", "quoted"), [({}, "28 mcg/day"), ({"dosageInstruction": [{**rate("9"), "text": "9 mcg"}]}, "9 mcg")]
+)
+def test_a_dosage_of_r5_in_words_is_quoted_where_nothing_else_states_one(stated: Resource, quoted: str) -> None:
+    found = read(patient(), order_={**order(), "renderedDosageInstruction": "28 mcg/day", **stated}).order
+    assert found.text == quoted
+    assert [step.rate for step in found.steps] == ([D(9)] if stated else [None])
+
+
 def test_a_number_of_vials_to_dispense_is_no_dose() -> None:
     found = read(patient(), order_=order(dispenseRequest={"quantity": quantity("28", "vials")})).order
     assert (found.steps, found.max_per_day) == ((), None)
@@ -505,6 +514,114 @@ def test_a_weight_that_cannot_be_told_is_refused_with_a_reason(value: Resource) 
 
 
 @pytest.mark.parametrize(
+    ("said", "kilograms"),
+    [
+        ("30 kg", "30"),
+        ("30kg", "30"),
+        (" 30,5  kg ", "30.5"),
+        ("30.5 Kg.", "30.5"),
+        ("30 kilograms", "30"),
+        ("66 lb", "29.93709642"),
+        ("66 lbs.", "29.93709642"),
+        ("66 lb 2 oz", "29.9937954662500"),
+        ("30 kg 500 g", "30.500"),
+        ("5400 g", "5.400"),
+        ("1058.2 oz", "29.999465370875"),
+    ],
+)
+def test_a_weight_in_words_is_read_where_it_says_one_thing(said: str, kilograms: str) -> None:
+    entry = observation(concept(LOINC, "29463-7"), valueString=said)
+    case = read(patient(), entry)
+    found = case.patient.weight.value
+    assert found is not None
+    assert found.value == D(kilograms)
+    assert found.as_written == said.strip()
+    assert case.unreadable == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "centimetres"),
+    [
+        ("117 cm", "117"),
+        ("1,17 m", "117.00"),
+        ("46 in", "116.84"),
+        ('46"', "116.84"),
+        ("46 inches", "116.84"),
+        ("3 ft 10 in", "116.84"),
+        ("3 feet, 10 inches", "116.84"),
+        ("3'10\"", "116.84"),
+        ("3′ 10″", "116.84"),
+        ("1 m 17 cm", "117"),
+    ],
+)
+def test_a_height_in_words_is_read_where_it_says_one_thing(said: str, centimetres: str) -> None:
+    found = read(patient(), observation(concept(LOINC, "8302-2"), valueString=said)).patient.height.value
+    assert found is not None
+    assert (found.value, found.as_written) == (D(centimetres), said)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *("about 30 kg", "30", "30 to 31 kg", "30-31 kg", "30 kg (66 lb)", "1,200 g", "30,500 kg", "<30 kg", "-30 kg"),
+        *("30 stone", "30 Mg", "30 lb 16 oz", "30 lb 2 kg", "thirty kg", "30 kg fully dressed", "3 ft", "30 mg" * 20),
+    ],
+)
+def test_a_weight_in_other_words_is_unknown_and_listed(said: str) -> None:
+    entry = observation(concept(LOINC, "29463-7"), valueString=said)
+    case = read(patient(), entry, weight("28", day="2025-08-01"))
+    assert case.patient.weight.value is None
+    assert [(note.reference, note.why) for note in case.unreadable] == [
+        (f"Observation/{entry['id']}", "the newest weight has no readable value or unit")
+    ]
+
+
+@pytest.mark.parametrize("said", ["3 ft", "3 ft 12 in", "3.8 ft", "10 in 3 ft", "117", "117 cm standing"])
+def test_a_height_in_other_words_is_unknown_and_listed(said: str) -> None:
+    case = read(patient(), observation(concept(LOINC, "8302-2"), valueString=said))
+    assert case.patient.height.value is None
+    assert [note.why for note in case.unreadable] == ["the newest height has no readable value or unit"]
+
+
+@pytest.mark.parametrize(
+    ("words", "listed"),
+    [
+        ("Body weight", True),
+        ("weight (kg)", True),
+        ("Wt", True),
+        ("Birth weight", False),
+        ("Weight of specimen", False),
+    ],
+)
+def test_a_weight_without_a_code_is_listed_and_not_used(words: str, listed: bool) -> None:
+    entry = observation(concept("http://local.example.org", "W1", text=words), valueQuantity=quantity("30", "kg"))
+    case = read(patient(), entry)
+    assert case.patient.weight.value is None
+    why = "a weight on file carries no code that we know, and is not used"
+    assert [note.why for note in case.unreadable] == ([why] if listed else [])
+    assert read(patient(), entry, weight("31")).unreadable == ()
+
+
+def test_words_do_not_stand_in_for_a_quantity_that_cannot_be_read() -> None:
+    both = {"valueQuantity": {"value": "many", "unit": "kg"}, "valueString": "30 kg"}
+    assert read(patient(), observation(concept(LOINC, "29463-7"), **both)).patient.weight.value is None
+
+
+def test_a_birth_weight_in_words_is_read() -> None:
+    found = read(patient(), observation(concept(LOINC, "8339-4"), valueString="3 lb 4 oz")).patient.birth_weight_g
+    assert found.value == D("1474.1752025")
+
+
+def test_an_mrd_result_that_decides_and_says_nothing_clear_is_listed() -> None:
+    newest, older = mrd(valueString="see the scan"), mrd("2025-08-01", valueQuantity=quantity("0.5", "%"))
+    case = read(patient(), newest, older)
+    assert [(note.reference, note.why) for note in case.unreadable] == [
+        (f"Observation/{newest['id']}", "the MRD result is not clear")
+    ]
+    assert read(patient(), {**older, "valueQuantity": quantity("2", "%")}).unreadable == ()
+
+
+@pytest.mark.parametrize(
     "value", [{}, {"_valueQuantity": ABSENT}, {"dataAbsentReason": concept(text="patient refused")}]
 )
 def test_a_weight_that_was_not_taken_does_not_hide_the_last_one(value: Resource) -> None:
@@ -601,6 +718,18 @@ def test_a_birth_date_in_another_shape(person: Resource, known: bool) -> None:
         ({"valueString": "1200 cells/million"}, "0.12"),
         ({"valueString": "1 200 per 1,000,000 cells"}, "0.12"),
         ({"valueString": ".12 percent"}, "0.12"),
+        ({"valueString": "12 in 10,000"}, "0.12"),
+        ({"valueString": "12 in 10 000"}, "0.12"),
+        ({"valueString": "12 in 10\u202f000 cells"}, "0.12"),
+        ({"valueString": "12 in 10^4"}, "0.12"),
+        ({"valueString": "12 per 10⁴"}, "0.12"),
+        ({"valueString": "1.2:1000"}, "0.12"),
+        ({"valueString": "12:10000"}, "0.12"),
+        ({"valueString": "12/10,000"}, "0.12"),
+        ({"valueString": "1,200 in 1,000,000"}, "0.12"),
+        ({"valueString": "12 leukaemic cells in 10**4"}, "0.12"),
+        ({"valueString": "0.12 % (12 in 10,000)"}, "0.12"),
+        ({"valueString": "10⁻³ = 0.1 %"}, "0.1"),
         ({"valueRatio": {"numerator": quantity("12", "cells"), "denominator": quantity("10000", "cells")}}, "0.12"),
     ],
 )
@@ -611,12 +740,42 @@ def test_an_mrd_level_in_another_shape(value: Resource, percent: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "detected", "percent", "comparator"),
+    [
+        ("1 in 10,000", True, "0.01", None),
+        ("<1 in 10,000", False, "0.01", "<"),
+        ("< 1 in 10 000", False, "0.01", "<"),
+        ("fewer than 1 in 10^4 cells", False, "0.01", "<"),
+        ("<1 in 1,000", None, "0.1", "<"),
+        ("<1:10000", False, "0.01", "<"),
+        ("negative (<1 in 10,000)", False, "0.01", "<"),
+        ("more than 1 in 1,000", True, "0.1", ">"),
+        ("0 in 1,000,000", False, "0", None),
+        ("not detected at 1 in 1,000", False, None, None),  # how far was looked
+        ("negative to a level of 0.01 %", False, None, None),
+    ],
+)
+def test_one_in_so_many(said: str, detected: bool | None, percent: str | None, comparator: str | None) -> None:
+    found = read(patient(), mrd(valueString=said)).patient.mrd.value
+    assert found is not None
+    assert (found.detected, found.comparator) == (detected, comparator)
+    assert found.percent == (D(percent) if percent else None)
+
+
+@pytest.mark.parametrize(
     "value",
     [
         {"valueString": "1,200 %"},  # no level is 1200 %, and 1.2 % is not what is written
         {"valueString": "0.5 % (before: 2 %)"},
         {"valueString": "between 0.01 % and 0.1 %"},
-        {"valueString": "1 in 10,000 cells"},
+        {"valueString": "1 in 10.000"},  # ten, or ten thousand?
+        {"valueString": "1 in 12,000"},
+        {"valueString": "1-2 in 10,000"},
+        {"valueString": "10 to 20 per 10,000"},
+        {"valueString": "1 in 10,000 to 1 in 1,000"},
+        {"valueString": "0.5 %, by PCR 1 in 10,000"},
+        {"valueString": "dilution 1:10000"},
+        {"valueString": "seen on 1/10/2025"},
         {"valueQuantity": quantity("120", "%")},  # more than all cells
         {"valueQuantity": quantity("-1", "%")},
         {"valueRange": {"low": quantity("0.01", "%"), "high": quantity("0.1", "%")}},

@@ -604,3 +604,55 @@ def test_an_empty_chart_claims_nothing() -> None:
     found = read().patient
     assert not any(getattr(getattr(found, name), "known", False) for name in found.__dataclass_fields__)
     assert (found.allergies, found.problems, found.vaccines, found.labs, found.concomitant) == ((), (), (), (), ())
+
+
+# --- what cannot be told is named ---------------------------------------------------------------------------------
+
+
+def referring(id: str, **more: Any) -> Resource:
+    bare = {name: value for name, value in medication_request(OURS).items() if name != "medicationCodeableConcept"}
+    return {**bare, "id": id, "medicationReference": {"reference": "Medication/gone"}, **more}
+
+
+@pytest.mark.parametrize(
+    ("entries", "notes"),
+    [
+        ((referring("a"),), ["its drug is not told: the Medication it refers to is not in the call"]),
+        (
+            (referring("a"), referring("b"), referring("c")),
+            ["its drug is not told: the Medication it refers to is not in the call, as for 2 more"],
+        ),
+        ((referring("a", medicationReference={"reference": "Medication/gone", "display": "Imatinib"}),), []),
+        ((referring("a", status="cancelled"),), []),
+        ((referring("a"), {"resourceType": "Medication", "id": "gone", "code": concept(text="Imatinib")}), []),
+        ((medication_request(concept("http://local.example.org", "1")),), []),  # told, and not known to us
+    ],
+)
+def test_a_drug_that_is_elsewhere_is_named_once(entries: tuple[Resource, ...], notes: list[str]) -> None:
+    assert [note.why for note in read(patient(), *entries).unreadable] == notes
+
+
+@pytest.mark.parametrize(
+    ("said", "value", "unit", "comparator"),
+    [
+        ("250 U/L", "250", "U/L", None),
+        ("250,5 U/L", "250.5", "U/L", None),
+        ("> 250 U/L", "250", "U/L", ">"),
+        ("0.4 x10*3/uL", "0.4", "x10*3/uL", None),
+        ("1.2 mg/dL", "1.2", "mg/dL", None),
+    ],
+)
+def test_a_laboratory_value_in_words_is_read_where_it_says_one_thing(
+    said: str, value: str, unit: str, comparator: str | None
+) -> None:
+    case = read(patient(), observation(concept(LOINC, "1742-6"), "2025-09-30", valueString=said))
+    (lab,) = case.patient.labs
+    assert (lab.value, lab.unit, lab.text) == (Decimal(value), unit, lab.evidence.value if comparator else None)
+    assert case.unreadable == ()
+
+
+@pytest.mark.parametrize("said", ["about 250 U/L", "250", "1,200 U/L", "see comment", "250 U/L (high)", "12-25 U/L"])
+def test_a_laboratory_value_in_other_words_is_listed(said: str) -> None:
+    case = read(patient(), observation(concept(LOINC, "1742-6"), "2025-09-30", valueString=said))
+    assert [lab.value for lab in case.patient.labs] == [None]
+    assert [note.why for note in case.unreadable] == ["the newest ALT has no readable value"]

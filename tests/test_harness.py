@@ -190,6 +190,8 @@ BROKEN: list[tuple[str, str, Any]] = [
     ("K-03", f"{ACTIONS}.1.resource", "{}"),
     ("K-03", f"{ACTIONS}.1.resource", MISSING),
     ("K-04", f"{ACTIONS}.0.resource.id", MISSING),
+    ("K-05", f"{ACTIONS}.0.resource.status", "active"),
+    ("K-05", f"{ACTIONS}.0.resource.intent", MISSING),
     ("K-06", f"{ACTIONS}.0.resource.id", "rx-2"),
     ("K-06", f"{ACTIONS}.2.resourceId", "MedicationRequest/rx-2"),
     ("K-07", f"{ACTIONS}.2.resourceId", "rx-1"),

@@ -95,6 +95,7 @@ def cases(call: Mapping[str, Any], prefetch: Mapping[str, Any], parts: Parts) ->
         value_sets=parts.knowledge.value_sets,
         settings=parts.settings,
         payers=parts.knowledge.payers,
+        questions=parts.knowledge.questions,
     )
 
 

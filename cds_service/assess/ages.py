@@ -51,12 +51,10 @@ def age_group_finding(case: Case, wanted: str, adult_age_years: int) -> Finding:
     group = policy_age_group(case, adult_age_years)
     evidence = born(case) + case.course.treatment_setting.evidence
     if group is None:
-        needs = (
-            "Whether treatment is in an adult or a paediatric setting"
-            if reached(case, adult_age_years * 12)
-            else _BIRTH
-        )
-        return Finding(Status.UNKNOWN, "adult or paediatric is not known", evidence, needs)
+        asked = bool(reached(case, adult_age_years * 12))
+        needs = "Whether treatment is in an adult or a paediatric setting" if asked else _BIRTH
+        asks = ("treatment-setting",) if asked else ()
+        return Finding(Status.UNKNOWN, "adult or paediatric is not known", evidence, needs, asks)
     words = {ADULT: "an adult", CHILD: "a child"}
     if group == wanted:
         return Finding(Status.MET, f"counted as {words[group]}", evidence)
@@ -84,14 +82,17 @@ def infant_finding(case: Case) -> Finding:
     if reached(case, 12) is False:
         return Finding(Status.MET, "under 12 months old now", evidence)
     if diagnosed is None:
-        return Finding(Status.UNKNOWN, "the date of diagnosis is not known", evidence, "The date of diagnosis")
+        why = "the date of diagnosis is not known"
+        return Finding(Status.UNKNOWN, why, evidence, "The date of diagnosis", _DIAGNOSED)
     early = at_least_months_old(birth, 12, diagnosed.earliest)
     late = at_least_months_old(birth, 12, diagnosed.latest)
     if early is False and late is False:
         return Finding(Status.MET, "under 12 months old at diagnosis", evidence)
     if early and late:
         return Finding(Status.NOT_MET, "12 months or older at diagnosis", evidence)
-    return Finding(Status.UNKNOWN, "the dates leave the age at diagnosis open", evidence, "The day of diagnosis")
+    why = "the dates leave the age at diagnosis open"
+    return Finding(Status.UNKNOWN, why, evidence, "The day of diagnosis", _DIAGNOSED)
 
 
+_DIAGNOSED = ("diagnosis-date",)
 _BIRTH = "The birth date, to the day"

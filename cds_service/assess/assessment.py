@@ -12,7 +12,7 @@ from typing import Any
 
 from cds_service.assess.ages import age_group_by_age, reached, setting_decides
 from cds_service.assess.citations import citations
-from cds_service.assess.clauses import Rule
+from cds_service.assess.clauses import Done
 from cds_service.assess.corrections import Occasion, corrections
 from cds_service.assess.coverage import assess_policy, differences, section_of
 from cds_service.assess.dosing import DoseResult, assess_dose
@@ -21,6 +21,8 @@ from cds_service.assess.footnote import doubts_about_use, labelled_regimen
 from cds_service.assess.judged import Judged
 from cds_service.assess.measures import Body, body
 from cds_service.assess.monitoring import monitoring
+from cds_service.assess.offers import offers
+from cds_service.assess.open_questions import Asked, of_the_label, of_the_policy, open_questions
 from cds_service.assess.policies import applies, heading, not_judged, verdict
 from cds_service.assess.premedication import assess_premedication
 from cds_service.assess.safety import assess_safety
@@ -45,7 +47,7 @@ def assess(case: Case, knowledge: Knowledge, settings: Settings, *, hook: str | 
     age_group = age_group_by_age(case, settings.adult_age_years)
     footnote = labelled_regimen(case, label, track, dose)
     judged = Judged(case, settings.adult_age_years, _over_maximum(dose, maximum), footnote)
-    policies, difference = _policies(case, knowledge, judged)
+    policies, difference, asked = _policies(case, knowledge, judged)
     aya = setting_decides(case, settings.adult_age_years)
     occasion = Occasion(case, track.name, dose.basis, dose.toxicity_action, aya)
     document: dict[str, Any] = {
@@ -57,10 +59,14 @@ def assess(case: Case, knowledge: Knowledge, settings: Settings, *, hook: str | 
         "policies": policies,
         "policy_difference": difference,
         "dose": dose.document(),
-        **_by_the_label(case, label, track, measured, dose=dose, age_group=age_group, settings=settings),
+        **_by_the_label(
+            case, label, track, measured, dose=dose, age_group=age_group, settings=settings, policies=policies
+        ),
         "corrections": corrections((*label.discrepancies, *_policy_discrepancies(case, knowledge)), occasion),
         "unreadable": [{"reference": item.reference, "why": item.why} for item in case.unreadable],
     }
+    asked += of_the_label(case, track, document)
+    document["questions"] = open_questions(asked, knowledge.questions, case.answered)
     document["flags"] = sorted(set(_flags(case, label, track, document, settings=settings)))
     document["citations"] = citations(document)
     return document
@@ -75,8 +81,9 @@ def _by_the_label(
     dose: DoseResult,
     age_group: str | None,
     settings: Settings,
+    policies: list[dict[str, Any]],
 ) -> dict[str, Any]:
-    """What goes with the drug by the label: premedication, hospital days, monitoring, safety."""
+    """What goes with the drug by the label: premedication, hospital days, monitoring, safety; and what to offer."""
     premedication = assess_premedication(
         case,
         label,
@@ -86,12 +93,24 @@ def _by_the_label(
         toxicity_action=dose.toxicity_action,
         other_tracks=track.also,
     )
+    stay = assess_supervision(case, label, track=track.name)
     safety = assess_safety(case, label, laboratory_stale_days=settings.laboratory_stale_days)
     return {
         "premedication": premedication.document(),
-        "hospitalisation": assess_supervision(case, label, track=track.name).document(),
+        "hospitalisation": stay.document(),
         "monitoring": monitoring(label),
         "safety": [item.document() for item in safety],
+        "offers": offers(
+            case,
+            label,
+            dose=dose,
+            body=measured,
+            premedication=premedication,
+            stay=stay,
+            safety=safety,
+            policies=policies,
+            checks_per_day=settings.neurologic_checks_per_day,
+        ),
     }
 
 
@@ -128,9 +147,13 @@ def _plain(number: Decimal | None) -> str:
     return f"{number:.4f}".rstrip("0").rstrip(".")
 
 
-def _policies(case: Case, knowledge: Knowledge, judged: Judged) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+def _policies(
+    case: Case, knowledge: Knowledge, judged: Judged
+) -> tuple[list[dict[str, Any]], dict[str, Any] | None, list[Asked]]:
+    """Every edition's entry, how the two of a policy differ, and what the editions in force ask."""
     section, _ = section_of(case)
     entries: list[dict[str, Any]] = []
+    asked: list[Asked] = []
     difference = None
     for payer in knowledge.payer_list:
         editions = knowledge.editions(payer.id, case.order.drug, case.as_of)
@@ -138,9 +161,10 @@ def _policies(case: Case, knowledge: Knowledge, judged: Judged) -> tuple[list[di
         if applies(case.patient.payer, payer)[0] == "no":
             entries += [head | not_judged() for head in heads]
             continue
-        done: dict[Rule, Finding] = {}
+        done: Done = {}
         results = [assess_policy(policy, section, judged, done=done) for policy in editions]
         entries += [head | verdict(result) for head, result in zip(heads, results, strict=True)]
+        asked += [pair for result in results[:1] for pair in of_the_policy(result)]
         if len(results) == 2:
             found = differences(results[0], results[1])
             difference = {
@@ -148,7 +172,7 @@ def _policies(case: Case, knowledge: Knowledge, judged: Judged) -> tuple[list[di
                 "criteria": [name for name, _, _ in found],
                 "details": [{"criterion": name, "current": now, "previous": then} for name, now, then in found],
             }
-    return entries, difference
+    return entries, difference, asked
 
 
 def _order(case: Case) -> dict[str, Any]:

@@ -6,7 +6,7 @@ of them stands for the others.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cds_service.assess.criteria import judge_condition
@@ -18,9 +18,8 @@ from cds_service.knowledge.policy import Asks, Paragraph
 _MET, _NOT_MET, _UNKNOWN = Status.MET, Status.NOT_MET, Status.UNKNOWN
 _RELEVANCE = {_NOT_MET: Status.NOT_APPLICABLE, _UNKNOWN: _UNKNOWN}
 
-Find = Callable[[str], Finding]
-Rule = str | tuple[object, ...]
-"""A condition by what it says; a paragraph by its rule and the findings (their identities) of its parts."""
+Done = dict[str, Finding]
+"""What was judged for a case, by its rule or the text of its condition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,48 +27,37 @@ class Text:
     """The computed paragraphs of an edition (or of one reading of it), ready to be judged for a case."""
 
     paragraphs: Mapping[str, Paragraph]
+    rules: Mapping[str, str]
+    """What each of them asks for; parts before wholes."""
     judged: Judged
     section_id: str | None
     """The section the request goes by; None while that is unknown, and then both are judged."""
-    done: dict[Rule, Finding] = field(default_factory=dict)
-    """What was judged for this case already; it keeps every finding, so that an identity stays one finding's."""
+    done: Done = field(default_factory=dict)
 
     def evaluate(self) -> dict[str, Finding]:
         """The finding of every paragraph, in the document's order; the other section's are not applicable."""
         found: dict[str, Finding] = {}
-        elsewhere, section = self._elsewhere(), f"{self.section_id}." if self.section_id else ""
-
-        def find(name: str) -> Finding:
-            known = found.get(name)
-            if known is None:
-                ours = name.startswith(section)
-                known = found[name] = self._paragraph(self.paragraphs[name], find) if ours else elsewhere
-            return known
-
-        return {name: find(name) for name in self.paragraphs}
+        done, elsewhere, section = self.done, self._elsewhere(), f"{self.section_id}." if self.section_id else ""
+        for name, rule in self.rules.items():
+            finding = done.get(rule) if name.startswith(section) else elsewhere
+            if finding is None:
+                finding = done[rule] = self._judge(self.paragraphs[name], found)
+            found[name] = finding
+        return {name: found[name] for name in self.paragraphs}
 
     def _elsewhere(self) -> Finding:
         """What is found of every paragraph of another section."""
-        finding = Finding(Status.NOT_APPLICABLE, f"the request goes by section {self.section_id}")
-        return self.done.setdefault(("elsewhere", self.section_id), finding)
+        return Finding(Status.NOT_APPLICABLE, f"the request goes by section {self.section_id}")
 
-    def _paragraph(self, paragraph: Paragraph, find: Find) -> Finding:
-        parts = [find(name) for name in paragraph.parts]
-        rule = (paragraph.rule, *map(id, parts))
-        known = self.done.get(rule)
-        if known is None:
-            known = self.done[rule] = self._judge(paragraph, parts)
-        return known
-
-    def _judge(self, paragraph: Paragraph, parts: Sequence[Finding]) -> Finding:
+    def _judge(self, paragraph: Paragraph, found: Mapping[str, Finding]) -> Finding:
         if paragraph.only_if:
             asked = answer(self.judged, {"of": paragraph.only_if})
             if asked.status is not _MET:
                 return asked._replace(status=_RELEVANCE[asked.status])
         own = [self.conditions(paragraph.asks)] if paragraph.asks else []
         if paragraph.any_of:
-            own.append(_one_of(dict(zip(paragraph.any_of, parts[len(paragraph.all_of) :], strict=True))))
-        own += parts[: len(paragraph.all_of)]
+            own.append(_one_of({name: found[name] for name in paragraph.any_of}))
+        own += [found[name] for name in paragraph.all_of]
         return own[0] if len(own) == 1 else all_of(own)
 
     def conditions(self, asks: Asks) -> Finding:
@@ -88,9 +76,13 @@ def _one_of(found: Mapping[str, Finding]) -> Finding:
     joined = any_of(found.values())
     if joined.status is _NOT_MET:
         return joined._replace(reason=_why_none(found))
-    deciding = {name: finding.reason for name, finding in found.items() if finding.status is joined.status}
-    reasons = [reason if reason.startswith(name) else f"{name}: {reason}" for name, reason in deciding.items()]
-    return joined._replace(reason="; ".join(reasons))
+    return joined._replace(
+        reason="; ".join(
+            finding.reason if finding.reason.startswith(name) else f"{name}: {finding.reason}"
+            for name, finding in found.items()
+            if finding.status is joined.status
+        )
+    )
 
 
 def _why_none(found: Mapping[str, Finding]) -> str:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from cds_service.assess.clauses import Rule, Text
+from cds_service.assess.clauses import Done, Text
 from cds_service.assess.findings import Finding, Status, all_of
 from cds_service.assess.judged import Judged
 from cds_service.facts.model import Case, Fact
-from cds_service.knowledge.policy import Contested, Policy, Reading, Section
+from cds_service.knowledge.policy import Contested, Policy, Reading, Section, rules
 
 OVERALL = {
     Status.NOT_MET: "criteria_not_met",
@@ -31,6 +31,8 @@ class ContestedResult:
     statuses: tuple[tuple[str, Status], ...]
     decides: bool
     """True when a use would come out differently under another reading."""
+    asks: tuple[str, ...] = ()
+    """The order questions that would settle a reading that is not known."""
 
     @property
     def matters(self) -> bool:
@@ -58,14 +60,12 @@ class PolicyResult:
     notes: tuple[str, ...] = ()
 
 
-def assess_policy(
-    policy: Policy, section_id: str | None, judged: Judged, *, done: dict[Rule, Finding] | None = None
-) -> PolicyResult:
+def assess_policy(policy: Policy, section_id: str | None, judged: Judged, *, done: Done | None = None) -> PolicyResult:
     """Judge every computed paragraph of one edition. `section_id` None: which section applies is itself unknown.
 
     `done` is what other editions have judged for this case already, and is added to.
     """
-    text = Text(policy.computed, judged, section_id, {} if done is None else done)
+    text = Text(policy.computed, policy.rules, judged, section_id, {} if done is None else done)
     findings = text.evaluate()
     section = next((item for item in policy.section if item.id == section_id), None)
     top = section.requires if section else tuple(name for item in policy.section for name in item.requires)
@@ -101,7 +101,9 @@ def _contested(item: Contested, text: Text, findings: Mapping[str, Finding], top
     statuses = [
         (reading.name, found[item.criterion].status) for reading, found in zip(item.reading, results, strict=True)
     ]
-    return ContestedResult(item, tuple(statuses), decides)
+    under = [text.conditions(reading.asks) for reading in item.reading if decides and reading.conditions]
+    asks = (link_id for finding in under if finding.status is Status.UNKNOWN for link_id in finding.asks)
+    return ContestedResult(item, tuple(statuses), decides, tuple(dict.fromkeys(asks)))
 
 
 def _under(reading: Reading, limb: str, text: Text, findings: Mapping[str, Finding]) -> Mapping[str, Finding]:
@@ -111,7 +113,8 @@ def _under(reading: Reading, limb: str, text: Text, findings: Mapping[str, Findi
     if text.conditions(reading.asks).status is findings[limb].status:
         return findings
     read = replace(text.paragraphs[limb], conditions=reading.conditions)
-    return replace(text, paragraphs={**text.paragraphs, limb: read}).evaluate()
+    paragraphs = {**text.paragraphs, limb: read}
+    return replace(text, paragraphs=paragraphs, rules=rules(paragraphs)).evaluate()
 
 
 def _route(section: Section, findings: Mapping[str, Finding]) -> str:

@@ -15,6 +15,7 @@ MRD_LEVEL_PERCENT = Decimal("0.1")
 REMISSION = frozenset({"remission", "remission-1", "remission-2", "remission-3-or-later"})
 _STATUS = "The disease status when this course began: new, first, second or later remission, relapsed, refractory"
 
+MRD_QUESTIONS = ("mrd-availability", "mrd-result", "mrd-date", "mrd-specimen")
 _BCR = "BCR::ABL1 by FISH, or by an assay of both p190 and p210, from a specimen at diagnosis or relapse"
 
 _MRD = "A current MRD result with unit, specimen and date (or the clinician's statement that it is unavailable)"
@@ -31,21 +32,22 @@ def lineage(judged: Judged, _: Mapping[str, Any]) -> Finding:
         words = {"t": "T-lineage disease is documented", "other": "another disease than B-ALL is documented"}
         return Finding(Status.NOT_MET, words[fact.value], fact.evidence)
     settled = "The lineage by immunophenotype: a B-ALL diagnosis code, pathology, or the order question"
-    if fact.value == "mixed":
+    if fact.value == "mixed":  # answered, and no order question asks further
         return Finding(
             Status.UNKNOWN,
             "mixed-phenotype disease: whether it counts as B-ALL has to be asked",
             fact.evidence,
             settled,
         )
-    return unknown(fact, "B lineage", settled)
+    return unknown(fact, "B lineage", settled, asks=("lineage",))
 
 
 def remission(judged: Judged, _: Mapping[str, Any]) -> Finding:
     """In remission when this course began, whichever remission it is."""
     fact = judged.case.course.disease_status
     if fact.value is None:
-        return unknown(fact, "the disease status at the start of this course", _STATUS)
+        what = "the disease status at the start of this course"
+        return unknown(fact, what, _STATUS, asks=("disease-status",), answer_wins=True)
     if fact.value in REMISSION:
         return Finding(Status.MET, "in remission", fact.evidence)
     return Finding(Status.NOT_MET, f"not in remission ({spoken(fact.value)})", fact.evidence)
@@ -55,7 +57,7 @@ def bcr_abl1(judged: Judged, parameters: Mapping[str, Any]) -> Finding:
     """BCR::ABL1 (Ph) positive or negative. BCR::ABL1-like disease is BCR::ABL1-negative disease."""
     status, evidence, problem = bcr_abl1_status(judged.case)
     if status is None:
-        return Finding(Status.UNKNOWN, problem, evidence, _BCR)
+        return Finding(Status.UNKNOWN, problem, evidence, _BCR, bcr_abl1_questions(judged.case))
     if status == parameters["is"]:
         return Finding(Status.MET, f"BCR::ABL1 {status}", evidence)
     return Finding(Status.NOT_MET, f"BCR::ABL1 {status}", evidence)
@@ -76,6 +78,12 @@ def bcr_abl1_status(case: Case) -> tuple[str | None, tuple[Evidence, ...], str]:
     )
 
 
+def bcr_abl1_questions(case: Case) -> tuple[str, ...]:
+    """The question that would settle an unknown BCR::ABL1: none where what is on file disagrees already."""
+    fact, like = case.patient.bcr_abl1, case.patient.bcr_abl1_like
+    return () if fact.known or fact.conflict or like.value == "positive" else ("bcr-abl1",)
+
+
 def bcr_abl1_like(judged: Judged, _: Mapping[str, Any]) -> Finding:
     """BCR::ABL1-like (Ph-like) disease; a BCR::ABL1-positive disease is not."""
     status, evidence, problem = bcr_abl1_status(judged.case)
@@ -88,14 +96,14 @@ def bcr_abl1_like(judged: Judged, _: Mapping[str, Any]) -> Finding:
         return Finding(Status.NOT_MET, "BCR::ABL1-positive disease is not BCR::ABL1-like", evidence)
     if like.value == "negative":
         return Finding(Status.NOT_MET, "not BCR::ABL1-like", like.evidence)
-    return unknown(like, "a BCR::ABL1-like test", "A test for BCR::ABL1-like disease")
+    return unknown(like, "a BCR::ABL1-like test", "A test for BCR::ABL1-like disease", asks=("bcr-abl1-like",))
 
 
 def kmt2a(judged: Judged, _: Mapping[str, Any]) -> Finding:
     """KMT2A (11q23) rearranged."""
     fact = judged.case.patient.kmt2a
     if fact.value is None:
-        return unknown(fact, "KMT2A", "A KMT2A (11q23) rearrangement test")
+        return unknown(fact, "KMT2A", "A KMT2A (11q23) rearrangement test", asks=("kmt2a",))
     status = Status.MET if fact.value == "positive" else Status.NOT_MET
     return Finding(status, f"KMT2A rearrangement {fact.value}", fact.evidence)
 
@@ -145,7 +153,7 @@ def _mrd(case: Case) -> Mrd | Finding:
             return Finding(Status.UNKNOWN, "stated to be unavailable, and yet a result is on file", evidence, _MRD)
         return Finding(Status.MET, "MRD is stated to be unavailable", attested.evidence)
     if fact.value is None or fact.value.detected is None:
-        return unknown(fact, "a usable MRD result", _MRD)
+        return unknown(fact, "a usable MRD result", _MRD, asks=MRD_QUESTIONS, answer_wins=True)
     return fact.value
 
 

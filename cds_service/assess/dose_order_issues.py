@@ -156,8 +156,10 @@ def _duplicate(judgement: Judgement) -> Iterator[Issue]:
         says = f"Another blinatumomab order runs on the same days: together {together}. Is it to be stopped?"
         above = judgement.above_every_row or judgement.verdict.severity == CRITICAL
         yield Issue("duplicate-therapy", CRITICAL if above else WARNING, says, "orders on file")
-    elif any(other.overlapping is None for other in others):
-        says = "Another blinatumomab order is on file; whether it runs on the same days cannot be told."
+    elif untold := [other for other in others if other.overlapping is None]:
+        where = "is drafted beside this one" if untold[0].draft else "is on file"
+        because = f": {untold[0].why}" if untold[0].why else ""
+        says = f"Another blinatumomab order {where}; whether it runs on the same days cannot be told{because}."
         yield Issue("duplicate-therapy", WARNING, says, "orders on file")
 
 

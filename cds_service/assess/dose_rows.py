@@ -7,8 +7,8 @@ a dose by surface area is a norm (5 % either side) under its cap.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from cds_service.assess.dose_amount import LEAST_HEIGHT_CM, Amount
 from cds_service.assess.measures import Body, mosteller
@@ -21,8 +21,7 @@ FIXED, BY_AREA = "fixed", "bsa"
 LAST_DAY = 28
 
 
-@dataclass(frozen=True, slots=True)
-class RowDose:
+class RowDose(NamedTuple):
     """One row at this weight and this surface area."""
 
     row: DosingRow
@@ -63,8 +62,7 @@ class RowDose:
         return amount.per_m2 is not None and amount.per_m2 * least > self.row.mcg_per_day
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(NamedTuple):
     """Days of the order on which the same rows hold. No rows: the label has none for these days."""
 
     first_day: int
@@ -129,13 +127,13 @@ def scheduled(case: Case, label: Label, track: Track) -> tuple[Stretch, ...]:
     rows = rows_at(rows_of(track, label), cycle, None)
     if day is None:
         return (Stretch(1, None, rows),)
-    stretches: list[Stretch] = []
-    for order_day in range(1, max(LAST_DAY - day + 1, 0) + 1):
-        here = rows_at(rows, None, day + order_day - 1)
-        if stretches and stretches[-1].rows == here:
-            stretches[-1] = Stretch(stretches[-1].first_day, order_day, here)
-        else:
-            stretches.append(Stretch(order_day, order_day, here))
+    begins = {each for row in rows for each in (row.first_day, row.last_day + 1) if day < each <= LAST_DAY}
+    firsts = sorted({day, *begins}) if day <= LAST_DAY else []
+    lasts = [first - 1 for first in firsts[1:]] + [LAST_DAY]
+    stretches = [
+        Stretch(first - day + 1, last - day + 1, rows_at(rows, None, first))
+        for first, last in zip(firsts, lasts, strict=False)
+    ]
     return (*stretches, Stretch(max(LAST_DAY - day + 2, 1), None, ()))
 
 

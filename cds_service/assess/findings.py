@@ -32,12 +32,15 @@ class Finding(NamedTuple):
     reason: str
     evidence: tuple[Evidence, ...] = ()
     settled_by: str | None = None
+    asks: tuple[str, ...] = ()
+    """The order questions (linkIds) whose answers would settle it, where it is open."""
 
     def at_most(self, status: Status) -> Finding:
         """The same finding, but a `met` lowered to this status."""
         return self._replace(status=status) if self.status is Status.MET else self
 
 
+_NOTHING = Finding(Status.NOT_APPLICABLE, "nothing here applies")
 _ALL = (Status.NOT_MET, Status.UNKNOWN, Status.REVIEW, Status.MET)
 _PASSED_OVER, _MET = Status.NOT_APPLICABLE, Status.MET
 _ANY = (Status.MET, Status.REVIEW, Status.UNKNOWN, Status.NOT_MET)
@@ -55,19 +58,26 @@ def any_of(findings: Iterable[Finding]) -> Finding:
 
 def _join(findings: Iterable[Finding], order: tuple[Status, ...]) -> Finding:
     relevant = [finding for finding in findings if finding.status is not _PASSED_OVER]
-    if not relevant:
-        return Finding(_PASSED_OVER, "nothing here applies")
-    if len(relevant) == 1:
-        return relevant[0]
-    found = [finding.status for finding in relevant]
-    status = next(each for each in order if each in found)
-    deciding = [finding for finding in relevant if finding.status is status]
+    if len(relevant) < 2:
+        return relevant[0] if relevant else _NOTHING
+    for status in order:
+        deciding = [finding for finding in relevant if finding.status is status]
+        if deciding:
+            break
     if len(deciding) == 1:
         return deciding[0]
-    settled = [finding.settled_by for finding in deciding if finding.settled_by] if status is not _MET else []
+    settled = [finding.settled_by for finding in deciding if finding.settled_by] if status is not _MET else ()
     return Finding(
         status,
         "; ".join(dict.fromkeys([finding.reason for finding in deciding])),
-        tuple(dict.fromkeys([item for finding in deciding for item in finding.evidence])),
+        _together([finding.evidence for finding in deciding if finding.evidence]),
         "; or ".join(dict.fromkeys(settled)) or None,
+        tuple(dict.fromkeys([link_id for finding in deciding for link_id in finding.asks])),
     )
+
+
+def _together(found: list[tuple[Evidence, ...]]) -> tuple[Evidence, ...]:
+    """All evidence, each piece once."""
+    if len(found) < 2:
+        return found[0] if found else ()
+    return tuple(dict.fromkeys([item for items in found for item in items]))

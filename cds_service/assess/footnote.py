@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from datetime import date
 
 from cds_service.assess.ages import born, reached
-from cds_service.assess.disease_criteria import MRD_LEVEL_PERCENT, bcr_abl1_status
+from cds_service.assess.disease_criteria import MRD_LEVEL_PERCENT, MRD_QUESTIONS, bcr_abl1_status
 from cds_service.assess.dosing import DoseResult
 from cds_service.assess.findings import Finding, Status
+from cds_service.assess.safety_population import cd19_questions
 from cds_service.assess.track import Track
 from cds_service.facts.model import Case, Evidence
 from cds_service.knowledge.label import Label
@@ -46,8 +47,26 @@ def labelled_regimen(case: Case, label: Label, track: Track, dose: DoseResult) -
     if dose.verdict != "matches_label":
         doubts += (_DOSE_DOUBT[dose.verdict],)
     if doubts:
-        return Finding(Status.REVIEW, "; ".join(doubts), evidence, _SETTLED)
+        return Finding(Status.REVIEW, "; ".join(doubts), evidence, _SETTLED, _asks(case, track, dose))
     return Finding(Status.MET, f"labelled use and dose ({label.title})", evidence)
+
+
+def _asks(case: Case, track: Track, dose: DoseResult) -> tuple[str, ...]:
+    """The order questions whose answers would lift a doubt: those on a fact of this use that is not known."""
+    course, mrd = case.course, case.patient.mrd.value
+    levels = track.name == "mrd" and mrd is not None and mrd.percent is None
+    undated = track.name != "none" and dose.verdict == "unknown"
+    labelled = track.name in ("mrd", "relapsed-refractory", "consolidation")
+    wanted = (
+        (not case.patient.lineage.known and not case.patient.lineage.conflict, ("lineage",)),
+        (True, cd19_questions(case.patient.cd19)),
+        (True, track.asks),
+        (labelled and not course.regimen.known, ("regimen",)),
+        (levels, MRD_QUESTIONS),
+        (undated and not course.cycle.known, ("cycle",)),
+        (undated and not course.day.known, ("day",)),
+    )
+    return tuple(link_id for holds, asks in wanted if holds for link_id in asks)
 
 
 def doubts_about_use(case: Case, label: Label, track: Track) -> Iterator[str]:

@@ -19,10 +19,25 @@ class Judged:
     labelled_regimen: Finding
 
 
-def unknown(fact: Fact[Any], what: str, settled_by: str) -> Finding:
-    """The finding for a fact that is not there, or on which two sources disagree."""
+def unknown(
+    fact: Fact[Any], what: str, settled_by: str, *, asks: tuple[str, ...] = (), answer_wins: bool = False
+) -> Finding:
+    """The finding for a fact that is not there, or on which two sources disagree.
+
+    `asks` are the order questions that would settle it. Where the chart disagrees with itself they would not, unless
+    an answer wins over the chart.
+    """
     reason = fact.problem or (f"sources disagree on {what}" if fact.conflict else f"{what} is not on file")
-    return Finding(Status.UNKNOWN, reason, fact.evidence, settled_by)
+    settles = answer_wins or not fact.conflict or _told_by_answers_only(fact)
+    return Finding(Status.UNKNOWN, reason, fact.evidence, settled_by, asks if settles else ())
+
+
+def _told_by_answers_only(fact: Fact[Any]) -> bool:
+    """Two responses that disagree: a new answer is newer than both."""
+    return bool(fact.evidence) and all((item.reference or "").startswith(_RESPONSES) for item in fact.evidence)
+
+
+_RESPONSES = ("QuestionnaireResponse/", "#")
 
 
 _SPOKEN = {

@@ -19,6 +19,7 @@ CHARTED_TOLERANCE = Decimal("0.05")
 _DIGITS = 18
 """Digits of a root: enough for any body, and few enough that products with doses and tolerances stay exact."""
 _SHOWN = Decimal("1e-10")
+_TENTH = Decimal("0.1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,12 @@ def cut(number: Decimal | None) -> Decimal | None:
         return None
     cut_off = number.quantize(_SHOWN, ROUND_DOWN)
     return number if cut_off == number else cut_off
+
+
+def rounded_down(number: Decimal) -> Decimal:
+    """A dose as it is offered: to 0.1, never up; a whole number without a decimal point."""
+    shown = number.quantize(_TENTH, ROUND_DOWN)
+    return shown.quantize(Decimal(1)) if shown == shown.to_integral_value() else shown
 
 
 def mosteller(weight_kg: Decimal, height_cm: Decimal) -> Decimal:

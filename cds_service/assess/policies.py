@@ -62,13 +62,17 @@ def not_judged() -> dict[str, Any]:
 def verdict(result: PolicyResult) -> dict[str, Any]:
     """The rest of the entry where the policy is judged."""
     by_id = result.policy.by_id
+    shown = {finding.evidence: [evidence(item) for item in finding.evidence] for finding in result.findings.values()}
     return {
         "section": result.section,
         "overall": result.overall,
         "approval_duration_months": result.months,
         "route": result.route,
         "route_says": by_id[result.route_paragraph].says if result.route_paragraph else None,
-        "criteria": {name: _criterion(by_id[name], finding, result) for name, finding in result.findings.items()},
+        "criteria": {
+            name: _criterion(by_id[name], finding, result, evidence=shown[finding.evidence])
+            for name, finding in result.findings.items()
+        },
         "contested": [
             {
                 "criterion": item.clause.criterion,
@@ -91,13 +95,15 @@ def verdict(result: PolicyResult) -> dict[str, Any]:
     }
 
 
-def _criterion(paragraph: Paragraph, finding: Finding, result: PolicyResult) -> dict[str, Any]:
+def _criterion(
+    paragraph: Paragraph, finding: Finding, result: PolicyResult, *, evidence: list[dict[str, Any]]
+) -> dict[str, Any]:
     return {
         "status": str(finding.status),
         "reason": finding.reason,
         "title": paragraph.title,
         "says": paragraph.says,
-        "evidence": [evidence(item) for item in finding.evidence],
+        "evidence": evidence,
         "settled_by": finding.settled_by,
         "limb": paragraph.limb,
         "top": paragraph.id in result.top,

@@ -157,7 +157,7 @@ def _reason(
 
 def _note(case: Case, rows: tuple[PremedicationRow, ...]) -> str | None:
     """What the row says beside the dose, and where sources differ."""
-    steroids = ("dexamethasone", "prednisone")
+    steroids = ("dexamethasone", "prednisone", "corticosteroid")
     allergic = any(allergy.substance in steroids for allergy in case.patient.allergies)
     notes = [row.note for row in rows if row.note]
     if allergic:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 
+from cds_service.assess.measures import rounded_down
 from cds_service.assess.premedication_times import Moment
 from cds_service.facts.model import Case, Evidence, SteroidOrder
 from cds_service.knowledge.label import PremedicationRow
@@ -60,8 +61,8 @@ def _enough(order: SteroidOrder, row: PremedicationRow, dose_mg: Decimal) -> boo
 
 
 def _accepted(row: PremedicationRow, dose_mg: Decimal) -> list[tuple[str, Decimal]]:
-    """The row's own agent and dose, and its alternatives ("prednisone 100 mg IV")."""
-    accepted = [(row.agent, dose_mg)]
+    """The row's own agent and dose, as it is offered, and its alternatives ("prednisone 100 mg IV")."""
+    accepted = [(row.agent, rounded_down(dose_mg))]
     for alternative in row.alternatives:
         drug, amount = alternative.split()[:2]
         try:

@@ -39,7 +39,8 @@ def prescriber(judged: Judged, _: Mapping[str, Any]) -> Finding:
         "not-qualifying": "another specialty, and a consultation is not on file",
     }
     reason = words.get(specialty.value or "", specialty.problem or "the prescriber's specialty is not on file")
-    return Finding(Status.UNKNOWN, reason, evidence, settled)
+    asks = () if consulted.known else ("specialist-consulted",)
+    return Finding(Status.UNKNOWN, reason, evidence, settled, asks)
 
 
 def age_months(judged: Judged, parameters: Mapping[str, Any]) -> Finding:
@@ -64,7 +65,8 @@ def use(judged: Judged, parameters: Mapping[str, Any]) -> Finding:
         holds, evidence = wanted == "relapsed-refractory", status.evidence
         given = f"{status.value} disease"
     elif phase.value is None:
-        return unknown(phase, "the treatment phase", "The phase of treatment (order question)")
+        settled = "The phase of treatment (order question)"
+        return unknown(phase, "the treatment phase", settled, asks=("treatment-phase",))
     else:
         holds, evidence, given = phase.value == wanted, phase.evidence, spoken(phase.value)
     if holds:
@@ -76,9 +78,8 @@ def regimen(judged: Judged, parameters: Mapping[str, Any]) -> Finding:
     """Given in one of these ways? Drugs on the list never decide it: only the order question does."""
     fact = judged.case.course.regimen
     if fact.value is None:
-        return unknown(
-            fact, "the regimen", "How it is given: alone, with a TKI, alternating or combined (order question)"
-        )
+        settled = "How it is given: alone, with a TKI, alternating or combined (order question)"
+        return unknown(fact, "the regimen", settled, asks=("regimen",))
     if fact.value in parameters["in"]:
         return Finding(Status.MET, f"regimen: {spoken(fact.value)}", fact.evidence)
     if fact.value in parameters.get("review", ()):
@@ -96,9 +97,8 @@ def literature(judged: Judged, _: Mapping[str, Any]) -> Finding:
     """Evidence for the dose is submitted: a person weighs it; stated not to be: not met; silence: unknown."""
     fact = judged.case.course.supporting_literature
     if fact.value is None:
-        return unknown(
-            fact, "supporting evidence", "Guideline or peer-reviewed evidence for this dose, sent with the request"
-        )
+        settled = "Guideline or peer-reviewed evidence for this dose, sent with the request"
+        return unknown(fact, "supporting evidence", settled, asks=("supporting-literature",))
     if fact.value:
         return Finding(
             Status.REVIEW, "evidence is submitted and has to be weighed", fact.evidence, "A reviewer's reading of it"
@@ -117,7 +117,8 @@ def answer(judged: Judged, parameters: Mapping[str, Any]) -> Finding:
     fact: Fact[bool] = getattr(judged.case.course, name)
     question = ANSWERS[name]
     if fact.value is None:
-        return unknown(fact, question, question[0].upper() + question[1:] + " (order question)")
+        settled = question[0].upper() + question[1:] + " (order question)"
+        return unknown(fact, question, settled, asks=(name.replace("_", "-"),))
     return Finding(
         Status.MET if fact.value else Status.NOT_MET, f"{question}: {'yes' if fact.value else 'no'}", fact.evidence
     )
@@ -127,7 +128,8 @@ def days_since_first_dose(judged: Judged, parameters: Mapping[str, Any]) -> Find
     """So many days since the first dose of the present course."""
     fact, wanted = judged.case.course.first_dose_date, parameters["at_least"]
     if fact.value is None:
-        return unknown(fact, "the date of the first dose", "The date of the first dose of this course")
+        settled = "The date of the first dose of this course"
+        return unknown(fact, "the date of the first dose", settled, asks=("first-dose-date",))
     most, least = (days_between(day, judged.case.as_of) for day in (fact.value.earliest, fact.value.latest))
     if least >= wanted:
         return Finding(Status.MET, f"{least} days since the first dose", fact.evidence)
@@ -147,4 +149,4 @@ def responding(judged: Judged, _: Mapping[str, Any]) -> Finding:
         return Finding(Status.NOT_MET, "not responding", fact.evidence)
     if fact.value:
         return Finding(Status.UNKNOWN, "the response is not yet assessed", fact.evidence, _RESPONSE)
-    return unknown(fact, "the response", _RESPONSE)
+    return unknown(fact, "the response", _RESPONSE, asks=("response",))

@@ -5,12 +5,14 @@ A recorded CRS or fever is a known toxicity, not an allergy; an empty list is no
 
 from __future__ import annotations
 
-from cds_service.assess.safety_bags import bag_of
+from cds_service.assess.safety_bags import BAG_QUESTION, bag_of
 from cds_service.assess.safety_item import Question, Verdict, worst
 from cds_service.facts.model import Allergy
 
 TOXICITY_WORDS = ("cytokine", "crs", "fever", "pyrexia")
 STEROIDS = ("dexamethasone", "prednisone")
+STEROID_CLASS = "corticosteroid"
+"""Another steroid, or the class: bears on the same premedication."""
 
 
 def hypersensitivity(question: Question) -> Verdict:
@@ -24,7 +26,7 @@ def benzyl_alcohol_allergy(question: Question) -> Verdict:
     bag = bag_of(question)
     if bag is None and found.status == "applies":
         says = f"{found.says} The bag is not stated: state it; only a preservative-free one can be used."
-        return Verdict("unknown", says, "warning", found.evidence)
+        return Verdict("unknown", says, "warning", found.evidence, BAG_QUESTION)
     if bag is not None and not bag.preserved:
         return Verdict("clear", f"The bag ({bag.hours} h) is preservative-free.", evidence=found.evidence)
     return found
@@ -32,11 +34,13 @@ def benzyl_alcohol_allergy(question: Question) -> Verdict:
 
 def premedication_allergy(question: Question) -> Verdict:
     """An allergy to the steroid the label asks for."""
-    return _by_substances(question, STEROIDS, "warning", "the premedication needs another plan.")
+    return _by_substances(question, STEROIDS, "warning", "the premedication needs another plan.", STEROID_CLASS)
 
 
-def _by_substances(question: Question, substances: tuple[str, ...], severity: str, consequence: str) -> Verdict:
-    mine = [allergy for allergy in question.case.patient.allergies if allergy.substance in substances]
+def _by_substances(
+    question: Question, substances: tuple[str, ...], severity: str, consequence: str, *also: str
+) -> Verdict:
+    mine = [allergy for allergy in question.case.patient.allergies if allergy.substance in (*substances, *also)]
     if mine:
         return worst(_judge(allergy, severity, consequence) for allergy in mine)
     names = " or ".join(substances).replace("-", " ")

@@ -17,6 +17,9 @@ OLDER_LABELS = (
 )
 
 
+BAG_QUESTION = ("infusion-bag",)
+
+
 def bag_of(question: Question) -> Bag | None:
     """The bag the order questions name, if it is one of the label's."""
     stated = question.case.course.infusion_bag.value
@@ -48,7 +51,7 @@ def _under_the_line(question: Question, bag: Bag | None, evidence: tuple[Evidenc
     weight, line = _kilograms(question), plain(question.limit("minimum_kg"))
     if bag is None:
         says = f"{weight} kg is under {line} kg and the bag is not stated: state it; preserved bags are not for it."
-        return Verdict("unknown", says, "warning", evidence)
+        return Verdict("unknown", says, "warning", evidence, BAG_QUESTION)
     says = f"{weight} kg is under {line} kg and the bag ordered ({_length(bag)}) contains benzyl alcohol."
     return Verdict("applies", says, "critical", evidence)
 
@@ -56,14 +59,13 @@ def _under_the_line(question: Question, bag: Bag | None, evidence: tuple[Evidenc
 def _between_the_lines(question: Question, bag: Bag | None, evidence: tuple[Evidence, ...]) -> Verdict:
     older = OLDER_LABELS.format(line=plain(question.limit("older_label_minimum_kg")))
     weight = _kilograms(question)
+    asks = BAG_QUESTION if bag is None else ()
     if question.case.patient.weight.stale:
-        return Verdict(
-            "unknown", f"The weight ({weight} kg) is old: weigh again before a preserved bag.", "warning", evidence
-        )
+        says = f"The weight ({weight} kg) is old: weigh again before a preserved bag."
+        return Verdict("unknown", says, "warning", evidence, asks)
     if bag is None:
-        return Verdict(
-            "unknown", f"Bag not stated. If it is a preserved one at {weight} kg: {older}", evidence=evidence
-        )
+        says = f"Bag not stated. If it is a preserved one at {weight} kg: {older}"
+        return Verdict("unknown", says, evidence=evidence, asks=asks)
     return Verdict("applies", f"Preserved bag ({_length(bag)}) at {weight} kg: {older}", evidence=evidence)
 
 
@@ -74,7 +76,7 @@ def _weight_unknown(question: Question, bag: Bag | None, evidence: tuple[Evidenc
         return Verdict("unknown", says, "warning", evidence)
     severity = "info" if is_infant(question) is False else "warning"
     says = f"Neither bag nor usable weight is on file: bags with benzyl alcohol are not for under {line} kg."
-    return Verdict("unknown", says, severity, evidence)
+    return Verdict("unknown", says, severity, evidence, BAG_QUESTION)
 
 
 def benzyl_alcohol_load(question: Question) -> Verdict:

@@ -1,13 +1,13 @@
 """What a safety judgement is made of: the question put, the verdict, and the item of the document.
 
-Knows the label's topics and the case; holds no judgement of its own.
+Knows the label's topics and the case; holds no judgement of its own. Named tuples: some fifty are made per order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from cds_service.facts.model import Case, Evidence
 from cds_service.knowledge.label import CONFIRM_GRADES, Guidance, Label
@@ -16,8 +16,7 @@ SEVERITIES = ("critical", "warning", "info")
 STATUSES = ("applies", "unknown", "clear", "for-all")
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What one judge found for this patient.
 
     `status`: 'applies' found, 'clear' judged and not so, 'unknown' cannot be judged: `says` tells what would settle it.
@@ -27,6 +26,8 @@ class Verdict:
     says: str
     severity: str = "info"
     evidence: tuple[Evidence, ...] = ()
+    asks: tuple[str, ...] = ()
+    """The order questions (linkIds) that would settle it, where it is unknown."""
 
     @property
     def rank(self) -> tuple[int, int]:
@@ -34,8 +35,7 @@ class Verdict:
         return SEVERITIES.index(self.severity), STATUSES.index(self.status)
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """One case against one topic of the label, with the site's settings that matter."""
 
     case: Case
@@ -48,8 +48,7 @@ class Question:
         return Decimal((self.topic.limits or {})[name])
 
 
-@dataclass(frozen=True, slots=True)
-class SafetyItem:
+class SafetyItem(NamedTuple):
     """One entry of `safety` in the assessment document."""
 
     code: str
@@ -65,6 +64,8 @@ class SafetyItem:
     confirm: bool
     """Grades K and B: to be confirmed by a pharmacist."""
     evidence: tuple[Evidence, ...] = ()
+    asks: tuple[str, ...] = ()
+    """The order questions (linkIds) that would settle it."""
 
     def document(self) -> dict[str, object]:
         """The item as the assessment document has it."""
@@ -80,33 +81,35 @@ class SafetyItem:
             "grade": self.grade,
             "confirm": self.confirm,
             "evidence": [evidence_document(item) for item in self.evidence],
+            "asks": list(self.asks),
         }
 
 
 def for_patient(topic: Guidance, verdict: Verdict) -> SafetyItem:
     """The item of a judged topic: the finding first, then, where it applies, what the label says of it."""
     says = f"{verdict.says} {topic.says}" if verdict.status == "applies" else verdict.says
-    return _item(topic, "patient", Verdict(verdict.status, says, verdict.severity, verdict.evidence))
+    return _item(topic, "patient", verdict, says)
 
 
 def for_all(topic: Guidance) -> SafetyItem:
     """The item of a topic that holds for every patient."""
-    return _item(topic, "before-and-during", Verdict("for-all", topic.says))
+    return _item(topic, "before-and-during", Verdict("for-all", topic.says), topic.says)
 
 
-def _item(topic: Guidance, group: str, verdict: Verdict) -> SafetyItem:
+def _item(topic: Guidance, group: str, verdict: Verdict, says: str) -> SafetyItem:
     return SafetyItem(
         code=topic.code,
         title=topic.title,
         group=group,
         severity=verdict.severity,
         status=verdict.status,
-        says=verdict.says,
+        says=says,
         short=topic.short,
         citation=topic.citation,
         grade=topic.grade,
         confirm=topic.grade in CONFIRM_GRADES,
         evidence=verdict.evidence,
+        asks=verdict.asks,
     )
 
 
@@ -118,7 +121,8 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
     same = [verdict for verdict in found if verdict.rank == found[0].rank]
     says = " ".join(dict.fromkeys(verdict.says for verdict in same))
     evidence = tuple(dict.fromkeys(item for verdict in same for item in verdict.evidence))
-    return Verdict(found[0].status, says, found[0].severity, evidence)
+    asks = tuple(dict.fromkeys(link_id for verdict in same for link_id in verdict.asks))
+    return Verdict(found[0].status, says, found[0].severity, evidence, asks)
 
 
 def evidence_document(item: Evidence) -> dict[str, object]:

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 from cds_service.assess.safety_item import Question, Verdict, worst
 from cds_service.dates import age_text, at_least_months_old
-from cds_service.facts.model import Vaccine
+from cds_service.facts.model import Fact, Vaccine
 
 
 def age_65(question: Question) -> Verdict:
@@ -59,7 +59,8 @@ def pregnancy(question: Question) -> Verdict:
     if potential.value is None:
         says += " Reproductive potential is not stated either."
     severity = "warning" if potential.value or _asks_loudly(question) else "info"
-    return Verdict("unknown", says, severity, evidence + potential.evidence)
+    asks = ("childbearing-potential",) if severity == "warning" and not potential.known else ()
+    return Verdict("unknown", says, severity, evidence + potential.evidence, asks)
 
 
 def _asks_loudly(question: Question) -> bool:
@@ -99,7 +100,7 @@ def _one_vaccine(question: Question, vaccine: Vaccine) -> Verdict:
         says = (
             f"{vaccine.name}, a live vaccine, was given on {vaccine.day}; when this course began is not on file: ask."
         )
-        return Verdict("unknown", says, "warning", evidence)
+        return Verdict("unknown", says, "warning", evidence, ("first-dose-date",))
     return Verdict(
         "clear", f"{vaccine.name} was given on {vaccine.day}, before the {window}-day window.", evidence=evidence
     )
@@ -129,6 +130,10 @@ def cd19(question: Question) -> Verdict:
     if fact.value == "positive" and not fact.stale:
         return Verdict("clear", "CD19 on the blasts is reported positive.", evidence=fact.evidence)
     why = f" ({fact.problem})" if fact.problem else ""
-    return Verdict(
-        "unknown", f"CD19 on the blasts is not on file{why}: obtain the flow report.", evidence=fact.evidence
-    )
+    says = f"CD19 on the blasts is not on file{why}: obtain the flow report."
+    return Verdict("unknown", says, evidence=fact.evidence, asks=cd19_questions(fact))
+
+
+def cd19_questions(fact: Fact[str]) -> tuple[str, ...]:
+    """The questions that would settle an unknown CD19; none where results on file disagree or came before therapy."""
+    return () if fact.conflict or fact.known else ("cd19-blasts", "cd19-date")

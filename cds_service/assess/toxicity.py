@@ -21,6 +21,8 @@ CONTINUE, RESTART, INTERRUPT = "continue", "restart-stepped", "interrupt"
 DISCONTINUE, CONSIDER, UNKNOWN = "discontinue", "consider-discontinuation", "unknown"
 SAME_CYCLE_HOURS = Decimal(7 * 24)
 """After an adverse event: up to 7 days of interruption stay in the cycle, longer starts a new one (D39)."""
+Need = tuple[str, str]
+"""What the table needs to know: the order question (linkId), and words."""
 _EVENTS = ("crs", "neurotoxicity", "other-toxicity")
 _WORDS = {"crs": "CRS", "neurotoxicity": "neurotoxicity", "other-toxicity": "the toxicity", None: "the toxicity"}
 
@@ -38,6 +40,8 @@ class Toxicity:
     citation: str
     evidence_grade: str
     needs: tuple[str, ...]
+    asks: tuple[str, ...]
+    """The order questions (linkIds) behind what it needs."""
     adjusted_mcg_per_day: Decimal | None
     """The restart dose in mcg/day; only with 'restart-stepped' and a usable weight (and height under 45 kg)."""
     rows: tuple[DosingRow, ...]
@@ -63,6 +67,7 @@ class Toxicity:
             "citation": self.citation,
             "evidence_grade": self.evidence_grade,
             "needs": list(self.needs),
+            "asks": list(self.asks),
             "cycle_says": self.cycle_says,
             "restart_days": self.restart_days,
             "table": [
@@ -77,7 +82,7 @@ class _Outcome:
     action: str
     says: str
     rule: ToxicityRule | None = None
-    needs: tuple[str, ...] = ()
+    needs: tuple[Need, ...] = ()
 
 
 def judge_restart(case: Case, label: Label, body: Body, track: Track) -> Toxicity | None:
@@ -97,7 +102,8 @@ def judge_restart(case: Case, label: Label, body: Body, track: Track) -> Toxicit
         says=outcome.says,
         citation=(outcome.rule or first).citation,
         evidence_grade=(outcome.rule or first).grade,
-        needs=outcome.needs,
+        needs=tuple(words for _, words in outcome.needs),
+        asks=tuple(dict.fromkeys(link_id for link_id, _ in outcome.needs)),
         adjusted_mcg_per_day=restart_dose(outcome.rule, body, label) if rows and outcome.rule else None,
         rows=rows,
         restart_days=outcome.rule.restart_days if rows and outcome.rule else None,
@@ -128,31 +134,35 @@ def _outcome(course: Course, event: str | None, label: Label) -> _Outcome:
     if needs or grade is None:
         return _open(needs)
     if now is not None and now > grade:
-        return _open(("the worst grade: the present one is stated as higher",))
+        return _open((("toxicity-grade", "the worst grade: the present one is stated as higher"),))
     rule = _rule(label, event, grade)
     if rule.action != RESTART:
         return _Outcome(rule.action, rule.says, rule, _seizure_caveat(course, event, rule))
     return _stepped(course, event, rule)
 
 
-def _needs_before_the_table(course: Course, event: str | None) -> tuple[str, ...]:
+def _needs_before_the_table(course: Course, event: str | None) -> tuple[Need, ...]:
     scale = course.toxicity_scale.value
     wanted = (
-        (event is None, "which toxicity the restart follows (CRS, neurotoxicity, other)"),
-        (course.toxicity_grade.value not in (1, 2, 3, 4), "the worst grade, 1 to 4"),
-        (scale is None, "the grading scale: the table goes by CTCAE"),
-        (scale not in (None, "ctcae"), "the CTCAE grade: ASTCT grades do not map onto the label's table"),
+        (event is None, "restart-reason", "which toxicity the restart follows (CRS, neurotoxicity, other)"),
+        (course.toxicity_grade.value not in (1, 2, 3, 4), "toxicity-grade", "the worst grade, 1 to 4"),
+        (scale is None, "toxicity-scale", "the grading scale: the table goes by CTCAE"),
+        (
+            scale not in (None, "ctcae"),
+            "toxicity-scale",
+            "the CTCAE grade: ASTCT grades do not map onto the label's table",
+        ),
     )
-    return tuple(words for missing, words in wanted if missing)
+    return tuple((link_id, words) for missing, link_id, words in wanted if missing)
 
 
 def _rule(label: Label, event: str | None, grade: int) -> ToxicityRule:
     return next(rule for rule in label.toxicity_rules if rule.event in (event, "any") and grade in rule.grades)
 
 
-def _seizure_caveat(course: Course, event: str | None, rule: ToxicityRule) -> tuple[str, ...]:
+def _seizure_caveat(course: Course, event: str | None, rule: ToxicityRule) -> tuple[Need, ...]:
     asked = event == "neurotoxicity" and rule.action == CONTINUE and not course.seizures.known
-    return ("whether there was more than one seizure",) if asked else ()
+    return (("seizures", "whether there was more than one seizure"),) if asked else ()
 
 
 def _stepped(course: Course, event: str | None, rule: ToxicityRule) -> _Outcome:
@@ -177,23 +187,32 @@ def _stepped(course: Course, event: str | None, rule: ToxicityRule) -> _Outcome:
 _WAIT = "The infusion stays interrupted."
 
 
-def _needs_of_grade_3(course: Course, event: str | None, rule: ToxicityRule) -> tuple[str, ...]:
+def _needs_of_grade_3(course: Course, event: str | None, rule: ToxicityRule) -> tuple[Need, ...]:
     limit, wait = rule.discontinue_if_days_to_resolve_over, rule.minimum_days_at_grade
     wanted = (
-        (not course.toxicity_grade_now.known, "the grade now"),
-        (limit is not None and not course.toxicity_days_to_resolve.known, "the days it took to reach grade 1 or less"),
-        (wait is not None and not course.toxicity_days_at_grade_1_or_less.known, "the days at grade 1 or less so far"),
+        (not course.toxicity_grade_now.known, "toxicity-grade-now", "the grade now"),
+        (
+            limit is not None and not course.toxicity_days_to_resolve.known,
+            "toxicity-days-to-resolve",
+            "the days it took to reach grade 1 or less",
+        ),
+        (
+            wait is not None and not course.toxicity_days_at_grade_1_or_less.known,
+            "toxicity-days-at-grade-1-or-less",
+            "the days at grade 1 or less so far",
+        ),
         (
             rule.discontinue_if_at_step_dose and not course.toxicity_at_step_dose.known,
+            "toxicity-at-step-dose",
             "whether it came at the step dose (9 mcg/day or 5 mcg/m²/day)",
         ),
         # Silence on seizures is not "none": more than one would end the treatment.
-        (event == "neurotoxicity" and not course.seizures.known, "how many seizures there were"),
+        (event == "neurotoxicity" and not course.seizures.known, "seizures", "how many seizures there were"),
     )
-    return tuple(words for missing, words in wanted if missing)
+    return tuple((link_id, words) for missing, link_id, words in wanted if missing)
 
 
-def _open(needs: tuple[str, ...], rule: ToxicityRule | None = None) -> _Outcome:
+def _open(needs: tuple[Need, ...], rule: ToxicityRule | None = None) -> _Outcome:
     return _Outcome(UNKNOWN, "The label's table cannot be applied yet: answers are missing.", rule, needs)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from cds_service.assess.disease_criteria import bcr_abl1_status
+from cds_service.assess.disease_criteria import MRD_QUESTIONS, bcr_abl1_status
 from cds_service.assess.judged import spoken
 from cds_service.facts.model import Case, Evidence, Mrd
 
@@ -39,6 +39,14 @@ FLAG_SAYS = {
 }
 """What each flag says, once, in the track's reason."""
 
+_STATUS_QUESTION = ("disease-status",)
+_FLAG_ASKS = {
+    BCR_UNKNOWN: ("bcr-abl1",),
+    MRD_ROW_UNDECIDED: MRD_QUESTIONS,
+    REMISSION_NUMBER_UNKNOWN: _STATUS_QUESTION,
+}
+"""The order questions that would lift a flag."""
+
 _ACTIVE = ("relapsed", "refractory")
 _FIRST_OR_SECOND = ("remission-1", "remission-2")
 _REMISSION = (*_FIRST_OR_SECOND, "remission-3-or-later", "remission")
@@ -63,6 +71,8 @@ class Track:
     evidence: tuple[Evidence, ...] = ()
     possible: tuple[str, ...] = ()
     """When the name is None: the tracks that the stated facts do not exclude."""
+    asks: tuple[str, ...] = ()
+    """The order questions that would settle it: whether it is another one, or what it is flagged for."""
     also: tuple[str, ...] = ()
     """A track that fits as well and is shown beside this one (same dose, other adult premedication)."""
 
@@ -104,7 +114,9 @@ class _Use:
     def track(self, name: str | None, reason: str, *flags: str | None, **more: tuple[str, ...]) -> Track:
         """A track on this evidence; flags that are None do not hold, the others are told in the reason."""
         held = tuple(flag for flag in flags if flag)
-        return Track(name, "; ".join((reason, *(FLAG_SAYS[flag] for flag in held))), held, self.evidence, **more)
+        asks = (*more.pop("asks", ()), *(link_id for flag in held for link_id in _FLAG_ASKS.get(flag, ())))
+        says = "; ".join((reason, *(FLAG_SAYS[flag] for flag in held)))
+        return Track(name, says, held, self.evidence, asks=asks, **more)
 
 
 def track_of(case: Case) -> Track:
@@ -185,13 +197,14 @@ def _without_row_or_unknown(use: _Use) -> Track:
     possible = _POSSIBLE.get(use.status or "", (MRD, RELAPSED, CONSOLIDATION))
     if use.mrd_positive is False:
         possible = tuple(name for name in possible if name != MRD)
-    missing = [
-        words
-        for words, lacking in (
-            ("the disease status when this course began", use.status is None),
-            ("the treatment phase", use.phase is None),
-            ("the MRD result", use.status in _REMISSION and use.mrd_positive is None),
+    missing = {
+        words: asks
+        for words, asks, lacking in (
+            ("the disease status when this course began", _STATUS_QUESTION, use.status is None),
+            ("the treatment phase", ("treatment-phase",), use.phase is None),
+            ("the MRD result", MRD_QUESTIONS, use.status in _REMISSION and use.mrd_positive is None),
         )
         if lacking
-    ] or ["whether the disease is new or refractory"]
-    return use.track(None, f"not known: {', '.join(missing)}", possible=possible)
+    } or {"whether the disease is new or refractory": _STATUS_QUESTION}
+    asked = tuple(link_id for asks in missing.values() for link_id in asks)
+    return use.track(None, f"not known: {', '.join(missing)}", possible=possible, asks=asked)

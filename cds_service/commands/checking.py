@@ -30,6 +30,10 @@ def _loaded(knowledge: Knowledge, templates: int, out: Console) -> None:
         made.add_row(label.title, f"{len(label.rows)} dosing rows, {len(label.guidance)} topics of guidance")
     codes = sum(len(found) for found in knowledge.value_sets.sets.values())
     made.add_row("Value sets", f"{len(knowledge.value_sets.sets)} sets, {codes} codes")
+    asked = knowledge.questions
+    made.add_row(
+        "Order questions", f"{len(asked.questions)} questions, {len(asked.codes)} codes; version {asked.version}"
+    )
     made.add_row("Card templates", str(templates))
     out.print(made)
 

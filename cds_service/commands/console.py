@@ -30,12 +30,12 @@ def table(*columns: str, title: str | None = None) -> Table:
 
 
 @contextmanager
-def progress(remarks: Console, total: int) -> Iterator[Callable[[], None]]:
-    """A progress bar over calls, on a terminal only; gives what advances it by one."""
+def progress(remarks: Console, total: int, what: str = "calls") -> Iterator[Callable[[], None]]:
+    """A progress bar over calls (or `what`), on a terminal only; gives what advances it by one."""
     if not remarks.is_terminal:
         yield lambda: None
         return
-    columns = (TextColumn("calls"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=remarks, transient=True) as bar:
-        task = bar.add_task("calls", total=total)
+        task = bar.add_task(what, total=total)
         yield lambda: bar.advance(task)

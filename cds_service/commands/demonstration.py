@@ -54,8 +54,9 @@ SCENES = (
     ),
     Scene(
         "order-sign",
-        "dose-rr-missing-step-adult",
-        "Relapsed disease, cycle 1, day 1, ordered 28 mcg/day from the start: the first seven days have to be at 9.",
+        "suggestion-rr-missing-step-adult",
+        "Relapsed disease, cycle 1, day 1, ordered 28 mcg/day from the start: the first seven days have to be at 9. "
+        "One suggestion divides the order into its two steps, another orders the premedication for both days.",
         (DOSE, PREMEDICATION),
     ),
     Scene(

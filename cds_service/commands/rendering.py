@@ -43,6 +43,8 @@ def _panel(card: Mapping[str, Any]) -> Panel:
 
 def _tail(card: Mapping[str, Any]) -> list[Text]:
     lines = [Text(f"Source: {card['source']['label']}", style="dim")]
-    lines += [Text(f"Suggestion: {item['label']}", style="green") for item in card.get("suggestions", ())]
+    for item in card.get("suggestions", ()):
+        lines.append(Text(f"Suggestion: {item['label']}", style="green"))
+        lines += [Text(f"  {each['type']}: {each['description']}", style="dim") for each in item.get("actions", ())]
     lines += [Text(f"{item['label']}: {item['url']}", style="dim") for item in card.get("links", ())]
     return lines

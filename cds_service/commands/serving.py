@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 
 from cds_service.app import create_app, serve, warm_up
+from cds_service.commands.storing import open_journal
 from cds_service.parts import load_parts
 from cds_service.settings import Settings
 
@@ -21,13 +22,18 @@ def start(settings: Settings, *, host: str, port: int, open_to_all: bool, remark
         )
     parts = load_parts(settings)
     warm_up(parts)
+    journal = open_journal(settings, parts, remarks)
     _warn(host, remarks)
     address = f"[{host}]" if ":" in host else host
     remarks.print(f"blinatumomab-cds answers at http://{address}:{port}/cds-services  (stop with Ctrl-C)")
+    app = create_app(settings, parts=parts, open_to_all=True, read_loopback=_loopback(host), journal=journal)
     try:
-        serve(create_app(settings, parts=parts, open_to_all=True, read_loopback=_loopback(host)), host, port)
+        serve(app, host, port)
     except OSError as mistake:
         raise click.ClickException(f"cannot listen on {host}:{port}: {mistake.strerror or mistake}") from mistake
+    finally:
+        if journal is not None:
+            journal.close()
 
 
 def _warn(host: str, remarks: Console) -> None:

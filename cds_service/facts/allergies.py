@@ -17,12 +17,14 @@ _BY_CONCEPT = {
     "allergy.benzyl-alcohol": "benzyl-alcohol",
     "drug.dexamethasone": "dexamethasone",
     "drug.prednisone": "prednisone",
+    "drug.other-steroid": "corticosteroid",
 }
 _BY_WORDS = (
     ("blinatumomab", re.compile(r"\bblinatumomab\b|\bblincyto\b")),
     ("benzyl-alcohol", re.compile(r"\bbenzyl alcohol\b|\bphenylcarbinol\b")),
     ("dexamethasone", re.compile(r"\bdexamethasone\b|\bdecadron\b")),
     ("prednisone", re.compile(r"\bprednisone\b")),
+    ("corticosteroid", re.compile(r"steroid|\b(?:methyl)?prednisolone\b|\bhydrocortisone\b")),
 )
 _NOT_READ = ("refuted", "entered-in-error")
 _PAST = ("inactive", "resolved")

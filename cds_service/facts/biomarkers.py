@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from cds_service.facts import answers as results
-from cds_service.facts import genetics, karyotype, specimens
+from cds_service.facts import disease_words, genetics, karyotype, specimens
 from cds_service.facts.agreement import Told, agreed
 from cds_service.facts.disease import Timeline
 from cds_service.facts.model import Fact
 from cds_service.facts.questions import Answers
 from cds_service.facts.record import Observed, Record
+from cds_service.facts.reports import EVIDENCE_ONLY, report_mentions
 from cds_service.fhir import reader
 
 POSITIVE, NEGATIVE = "positive", "negative"
@@ -51,6 +52,7 @@ def read_bcr_abl1(record: Record, answers: Answers, timeline: Timeline, status: 
     measured = list(_fusion_results(record))
     both = _both_transcripts(record, measured, timeline, status)
     told += [_judged(record, result, timeline, status=status, both=both) for result in measured]
+    told += [Told(None, shown, EVIDENCE_ONLY) for shown in report_mentions(record, disease_words.FUSION, "BCR::ABL1")]
     return agreed(told, topic="BCR::ABL1 sources")
 
 
@@ -65,7 +67,7 @@ def read_kmt2a(record: Record, answers: Answers) -> Fact[str]:
     """positive (rearranged) or negative. A share of cells without an interpretation is not judged."""
     told: list[Told[str]] = [genetics.tested(found) for found in answers.told("kmt2a")]
     told += genetics.diagnosed(record, "diagnosis.kmt2a-rearranged", POSITIVE)
-    for observed in record.observations:
+    for observed in record.disease_results:
         genes, named = genetics.genes(record, observed), genetics.named_in(observed.said)
         about = "kmt2a" in named or "gene.kmt2a" in genes or not _KMT2A_CODES.isdisjoint(observed.concepts)
         general = not about and genetics.is_general(observed, named)
@@ -77,6 +79,7 @@ def read_kmt2a(record: Record, answers: Answers) -> Fact[str]:
         problem = None if observed.final else "not a final result"
         evidence = observed.evidence("KMT2A rearrangement", genetics.shown(record, observed, value))
         told.append(Told(value if observed.final else None, evidence, problem))
+    told += [Told(None, shown, EVIDENCE_ONLY) for shown in report_mentions(record, disease_words.KMT2A, "KMT2A")]
     return agreed(told, topic="KMT2A sources")
 
 
@@ -94,7 +97,7 @@ _KMT2A_CODES = frozenset(("kmt2a.rearrangement", "kmt2a.share"))
 
 
 def _like_results(record: Record) -> Iterator[Told[str]]:
-    for observed in record.observations:
+    for observed in record.disease_results:
         if observed.final and "like" in genetics.named_in(observed.said):
             value = genetics.plain(results.qualitative(observed.resource, record.value_sets))
             yield Told(value, observed.evidence("BCR::ABL1-like", genetics.shown(record, observed, value)))
@@ -102,7 +105,7 @@ def _like_results(record: Record) -> Iterator[Told[str]]:
 
 def _fusion_results(record: Record) -> Iterator[_Result]:
     """Every result about the fusion gene: by code, by genes studied, by ISCN string or by the words of its code."""
-    for observed in record.observations:
+    for observed in record.disease_results:
         named = genetics.named_in(observed.said)
         if "bcr-abl1.control" in observed.concepts or "like" in named:
             continue
@@ -130,7 +133,7 @@ def _parts(record: Record, observed: Observed) -> Iterator[_Result]:
     """Components of a panel that name p190 or p210."""
     for part in record.components(observed):
         coded = {concept for concept in part.concepts if concept.startswith("bcr-abl1.")}
-        about = karyotype.FUSION.search(part.said) is not None
+        about = disease_words.FUSION.search(part.said) is not None
         worded = {concept for concept, word in _ASSAYS if about and word.search(part.said)}
         if (coded or worded) and "bcr-abl1.control" not in coded and not genetics.CONTROL.search(part.said):
             yield _Result(part, _value(record, part), frozenset(coded or worded), specimens.words(record, part))

@@ -17,19 +17,21 @@ from cds_service.facts.coverage import read_payer
 from cds_service.facts.disease import Timeline
 from cds_service.facts.dosage import read_dosage
 from cds_service.facts.measures import read_body
-from cds_service.facts.model import Case, ConcomitantDrug, Course, Fact, PatientFacts, Unreadable
+from cds_service.facts.model import Case, ConcomitantDrug, Course, Fact, PatientFacts, Requested, Unreadable
 from cds_service.facts.mrd import read_mrd
 from cds_service.facts.orders import read_order
 from cds_service.facts.people import read_prescriber
 from cds_service.facts.problems import read_problems
 from cds_service.facts.questions import Answers, read_answers
 from cds_service.facts.record import Record
+from cds_service.facts.requests import read_requests
 from cds_service.facts.steroids import read_steroids
 from cds_service.facts.therapies import Given
 from cds_service.facts.vaccines import read_vaccines
 from cds_service.fhir import models, reader
 from cds_service.fhir.chart import Chart, Entry
 from cds_service.fhir.reader import Json
+from cds_service.order_questions import OrderQuestions
 from cds_service.settings import Settings
 from cds_service.terminology import ValueSets
 
@@ -50,6 +52,8 @@ class _Call:
     user_id: str | None
     as_of: date | None
     payers: Mapping[str, tuple[str, ...]]
+    drafts: Sequence[Json]
+    requests: tuple[Requested, ...]
 
 
 def read_cases(
@@ -63,13 +67,16 @@ def read_cases(
     value_sets: ValueSets,
     settings: Settings,
     payers: Mapping[str, tuple[str, ...]],
+    questions: OrderQuestions,
 ) -> tuple[Case, ...]:
     """One case per in-scope draft order for blinatumomab, in the order of the drafts.
 
-    `in_scope` are indexes into `drafts`; `as_of` overrides the order's own date; `payers` maps payer ids to names.
+    `in_scope` are indexes into `drafts`; `as_of` overrides the order's own date; `payers` maps payer ids to names;
+    `questions` are the order questions whose answers are read.
     """
-    record = Record(chart, value_sets, settings, today)
-    call = _Call(record, therapies.read_medications(record), user_id, as_of, payers)
+    record = Record(chart, value_sets, settings, today, questions)
+    medications = therapies.read_medications(record)
+    call = _Call(record, medications, user_id, as_of, payers, drafts, read_requests(record))
     wanted = frozenset(index for index in in_scope if 0 <= index < len(drafts))
     ours = [
         given
@@ -103,8 +110,14 @@ def _case(call: _Call, given: Given) -> Case:
         **_body(call, start),
         **_safety(call, answers, start),
     )
-    notes = _notes(record, given.entry, answers)
-    return Case(facts, course, read_order(record, given, dosage, call.medications), as_of, notes)
+    notes = (
+        *_notes(record, given.entry, answers),
+        *_unreadable(facts),
+        *therapies.untold_drugs(record, call.medications),
+    )
+    sent = call.drafts[given.entry.draft] if given.entry.draft is not None else None
+    ordered = read_order(record, given, dosage, call.medications, sent=sent)
+    return Case(facts, course, ordered, as_of, notes, answers.settled, call.requests)
 
 
 def _disease(call: _Call, order: Json, answers: Answers, timeline: Timeline, *, status: str | None) -> dict[str, Any]:
@@ -177,6 +190,16 @@ def _beside_a_tki(regimen: Fact[str], partners: Sequence[ConcomitantDrug]) -> Fa
 def _cycle_start(course: Course, start: date) -> date | None:
     """The first day of this cycle; None while the day is not answered."""
     return start - timedelta(days=course.day.value - 1) if course.day.value is not None else None
+
+
+def _unreadable(facts: PatientFacts) -> tuple[Unreadable, ...]:
+    """Results that would have settled a fact, and say nothing that we can read."""
+    measured: tuple[Fact[Any], ...] = (facts.weight, facts.height, facts.charted_bsa, facts.mrd)
+    found = [Unreadable(fact.unreadable, fact.problem or "cannot be read") for fact in measured if fact.unreadable]
+    for lab in facts.labs:
+        if lab.value is None and lab.name not in labs.IN_WORDS:
+            found.append(Unreadable(lab.evidence.reference, f"the newest {lab.evidence.what} has no readable value"))
+    return tuple(found)
 
 
 def _notes(record: Record, entry: Entry, answers: Answers) -> tuple[Unreadable, ...]:

@@ -16,6 +16,7 @@ from cds_service.facts import answers as results
 from cds_service.facts import specimens
 from cds_service.facts.agreement import Told, agreed
 from cds_service.facts.disease import Timeline
+from cds_service.facts.disease_words import CD19
 from cds_service.facts.model import Fact
 from cds_service.facts.questions import Answers
 from cds_service.facts.record import Observed, Record
@@ -28,7 +29,6 @@ _NOT_EXPRESSION = re.compile(
     r"anti[- ]?cd19|cd19[- ]?(?:directed|targeted|specific|car\b|car-?t)|car-?t|chimeric|subset"
 )
 _THERAPY = re.compile(r"anti[- ]?cd ?19|cd ?19[- ]?(?:directed|targeted|specific|car\b(?:-?t)?)[\w -]*")
-_MENTION = re.compile(r"\bcd[ -]?19(?=\b|dim|neg|pos|bright|partial|weak)")
 _CLAUSE = re.compile(r"[.;\n]|\bbut\b|\bwhile\b|\bwhereas\b")
 _LOST = re.compile(r"\b(?:lost|loss|lack\w*)\b")
 _PARTIAL = re.compile(r"\b(?:dim|dimly|partial\w*|weak\w*|subset|hetero\w*|variabl\w*|low)\b")
@@ -64,7 +64,7 @@ def read_cd19(record: Record, answers: Answers, timeline: Timeline, therapy_days
     latest = max(limits) if limits else None
     told = [*_answered(answers, latest)]
     told += [_placed(record, observed, latest) for observed in _expressions(record)]
-    told += [Told(None, shown, EVIDENCE_ONLY) for shown in report_mentions(record, _MENTION, "CD19")]
+    told += [Told(None, shown, EVIDENCE_ONLY) for shown in report_mentions(record, CD19, "CD19")]
     fact = agreed(told, topic="CD19 results")
     earlier = answers.fact("prior-cd19-therapy").value
     if fact.value == POSITIVE and not therapy_days and earlier in ("blinatumomab", "car-t", "other"):
@@ -87,14 +87,13 @@ def _answered(answers: Answers, latest: date | None) -> Iterator[Told[str]]:
 
 def _expressions(record: Record) -> Iterator[Observed]:
     """Results on blasts, and the components of a phenotype that name CD19."""
-    for observed in record.observations:
+    for observed in record.disease_results:
         about = _is_about_blasts(observed)
         parts = record.components(observed) if "component" in observed.resource else ()
         named = [
             part
             for part in parts
-            if _names_blasts(part.said)
-            or (about and _MENTION.search(part.said) and not _NOT_EXPRESSION.search(part.said))
+            if _names_blasts(part.said) or (about and CD19.search(part.said) and not _NOT_EXPRESSION.search(part.said))
         ]
         yield from named
         if about and not (named and not any(name.startswith("value") for name in observed.resource)):
@@ -111,7 +110,7 @@ def _is_about_blasts(observed: Observed) -> bool:
 
 @lru_cache(maxsize=2048)
 def _names_blasts(said: str) -> bool:
-    return bool(_MENTION.search(said) and _ON_BLASTS.search(said) and not _NOT_EXPRESSION.search(said))
+    return bool(CD19.search(said) and _ON_BLASTS.search(said) and not _NOT_EXPRESSION.search(said))
 
 
 def _placed(record: Record, observed: Observed, latest: date | None) -> Told[str]:
@@ -131,9 +130,9 @@ def _too_old(latest: date) -> str:
 
 
 def _result(record: Record, observed: Observed, text: str | None) -> str | None:
-    if text and _MENTION.search(text.lower()):
+    if text and CD19.search(text.lower()):
         return cd19_in_words(text)
-    if "immunophenotype" in observed.concepts and not _MENTION.search(observed.said):
+    if "immunophenotype" in observed.concepts and not CD19.search(observed.said):
         return None
     said = f"{text or ''}; {reader.words(observed.resource.get('valueCodeableConcept'))}".lower()
     if _PARTIAL.search(said):
@@ -155,7 +154,7 @@ def cd19_in_words(text: str) -> str | None:
 
 def _clause(clause: str) -> Iterator[str | None]:
     """One verdict for each mention: what follows it at once, else the last polarity before it."""
-    for mention in _MENTION.finditer(clause):
+    for mention in CD19.finditer(clause):
         rest = re.split(r",|\band\b", clause[mention.end() :])[0]
         following = next((verdict for verdict, word in _AFTER if word.match(rest)), None)
         before = list(_BEFORE.finditer(clause[: mention.start()]))

@@ -77,14 +77,8 @@ def read_lineage(record: Record, answers: Answers, order: Json) -> Fact[str]:
 
 
 def _all_conditions(record: Record, order: Json) -> Iterable[Diagnosed]:
-    """Conditions on file, those the order refers to, and the codes the order gives as its reason."""
-    known = {condition.reference for condition in record.conditions}
+    """Conditions on file (those the order refers to or holds are among them), and the codes it gives as its reason."""
     yield from record.conditions
-    for written in reader.references(order, "reasonReference"):
-        entry = record.chart.find(written, order)
-        if entry is not None and entry.type == "Condition" and entry.reference not in known:
-            found = record.diagnosed(entry.resource, entry.reference)
-            yield from (found,) if found else ()
     for reason in reader.objects(order, "reasonCode"):
         if codes.matches(reason, record.value_sets):
             found = record.diagnosed({"code": reason}, _order_reference(order))

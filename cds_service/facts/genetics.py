@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from cds_service.facts import answers as results
-from cds_service.facts import karyotype
+from cds_service.facts import disease_words, karyotype
 from cds_service.facts.agreement import Told
 from cds_service.facts.record import Diagnosed, Observed, Record
 from cds_service.fhir import codes, reader
 
 CONTROL = re.compile(r"\bcontrol\b(?! (?:ratio|transcript ratio))")
-_CYTOGENETICS = re.compile(r"karyotyp|cytogenetic|chromosome analysis")
 _GENERAL = frozenset(("cytogenetics", "genomics.iscn"))
 _NO_GENES: frozenset[str] = frozenset()
 
@@ -45,10 +44,10 @@ def _doubt(condition: Diagnosed) -> str | None:
 def named_in(said: str) -> frozenset[str]:
     """What the words of a code name: fusion, like, kmt2a. Kept, because codes repeat from call to call."""
     words = (
-        ("like", karyotype.LIKE),
-        ("fusion", karyotype.FUSION),
-        ("kmt2a", karyotype.KMT2A),
-        ("cytogenetics", _CYTOGENETICS),
+        ("like", disease_words.LIKE),
+        ("fusion", disease_words.FUSION),
+        ("kmt2a", disease_words.KMT2A),
+        ("cytogenetics", disease_words.CYTOGENETICS),
     )
     found = {name for name, pattern in words if pattern.search(said)}
     return frozenset(found - {"fusion"} if CONTROL.search(said) else found)
@@ -82,7 +81,7 @@ def genes(record: Record, observed: Observed) -> frozenset[str]:
     for part in record.components(observed):
         gene = part.resource.get("valueCodeableConcept")
         found |= codes.names(gene, record.value_sets)
-        if "genomics.gene-studied" in part.concepts and karyotype.FUSION.search(reader.words(gene).lower()):
+        if "genomics.gene-studied" in part.concepts and disease_words.FUSION.search(reader.words(gene).lower()):
             found |= {"gene.bcr", "gene.abl1"}
     return frozenset(found)
 

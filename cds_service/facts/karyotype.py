@@ -9,10 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 
 from cds_service.facts import answers as results
+from cds_service.facts import disease_words
 
-FUSION = re.compile(r"bcr\W{0,3}abl|philadelphia|\bph1?\s?chromosome|t\(9;22\)|\bph\s?(?:\+|pos)")
-KMT2A = re.compile(r"kmt2a|\bmll\b|11q23")
-LIKE = re.compile(r"(?:abl1?|\bph|philadelphia(?: chromosome)?)[-\s]?like")
 _TRANSLOCATION = re.compile(r"t\(([^()]*)\)\s*\(([^()]*)\)")
 _T_9_22 = re.compile(r"t\(\s*9\s*;\s*22\s*\)\s*\(\s*q34")
 _DENIED = re.compile(r"\b(?:no|without|excluded?|ruled out|lack\w*|absence)\b")
@@ -49,19 +47,21 @@ def is_iscn(text: str) -> bool:
 
 def bcr_abl1_in_words(text: str) -> str | None:
     """What a report says of BCR::ABL1, by the clause that names it."""
-    return _in_words(text, FUSION)
+    return _in_words(text, disease_words.FUSION)
 
 
 def kmt2a_in_words(text: str) -> str | None:
-    """What a report says of KMT2A, by the clause that names it."""
-    return _in_words(text, KMT2A)
+    """What a report says of disease_words.KMT2A, by the clause that names it."""
+    return _in_words(text, disease_words.KMT2A)
 
 
 def _in_words(text: str, finding: re.Pattern[str]) -> str | None:
     """positive or negative where every clause that names the finding says the same."""
     plain = re.sub(r"\([^()]*\)(?!\s*\()", " ", re.sub(r"t\([^()]*\)\s*\([^()]*\)", " ", text.lower()))
     said = {
-        result_in_words(clause) for clause in _CLAUSE.split(plain) if finding.search(clause) and not LIKE.search(clause)
+        result_in_words(clause)
+        for clause in _CLAUSE.split(plain)
+        if finding.search(clause) and not disease_words.LIKE.search(clause)
     }
     return said.pop() if len(said) == 1 else None
 

@@ -6,6 +6,7 @@ other tests and not read.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
@@ -16,17 +17,22 @@ from cds_service.facts.agreement import Told, agreed
 from cds_service.facts.model import Fact, LabResult
 from cds_service.facts.record import Observed, Record, newness
 from cds_service.fhir import codes, reader
-from cds_service.fhir.reader import Json
+from cds_service.fhir.reader import Json, Quantity
 
 NAMES = (
     *("alt", "ast", "bilirubin", "ggt", "anc", "platelets", "hemoglobin", "wbc", "potassium", "phosphate"),
     *("calcium", "urate", "lipase", "amylase", "creatinine", "igg", "hcg"),
 )
 _PRINTED = {"alt": "ALT", "ast": "AST", "ggt": "GGT", "anc": "ANC", "wbc": "WBC", "igg": "IgG", "hcg": "hCG test"}
+IN_WORDS = ("hcg",)
+"""Tests whose result may be a word."""
 PREGNANT, NOT_PREGNANT = "pregnant", "not-pregnant"
 _TERM = timedelta(weeks=42)
 """A pregnancy recorded longer ago than this is over."""
 _NEVER = (date.min, "")
+_WORDED = re.compile(
+    r"(?P<comparator>[<>]=?)?\s*(?P<number>\d[\d.,]{0,12})\s*(?P<unit>(?:x ?)?10\S{2,12}|[A-Za-z/%µ]\S{0,12})"
+)
 
 
 def read_labs(record: Record, start: date, *, latest: date) -> tuple[LabResult, ...]:
@@ -54,7 +60,7 @@ def _has_value(observed: Observed) -> bool:
 
 
 def _lab(record: Record, name: str, observed: Observed, start: date) -> LabResult:
-    quantity = reader.quantity(observed.resource.get("valueQuantity"))
+    quantity = reader.quantity(observed.resource.get("valueQuantity")) or _in_words(observed.resource)
     words = None
     if quantity is None:
         said = results.qualitative(observed.resource, record.value_sets)
@@ -71,6 +77,14 @@ def _lab(record: Record, name: str, observed: Observed, start: date) -> LabResul
         evidence=observed.evidence(_PRINTED.get(name, name.capitalize()), shown),
         text=shown if quantity and quantity.comparator else words,
     )
+
+
+def _in_words(resource: Json) -> Quantity | None:
+    """ "250 U/L" as a quantity, where the words say that and nothing else."""
+    said = reader.text(resource, "valueString") if "valueString" in resource else None
+    match = _WORDED.fullmatch(said) if said else None
+    value = reader.number(match["number"]) if match else None
+    return Quantity(value, match["unit"], None, match["comparator"]) if match and value is not None else None
 
 
 def _upper_limit(resource: Json, unit: str | None) -> Decimal | None:

@@ -16,7 +16,7 @@ from decimal import Decimal
 
 from cds_service import units
 from cds_service.dates import PartialDate, at_least_months_old, days_between
-from cds_service.facts import answers
+from cds_service.facts.measure_words import measured
 from cds_service.facts.model import Evidence, Fact, Measurement
 from cds_service.facts.record import Observed, Record, newness
 from cds_service.fhir import reader
@@ -24,6 +24,8 @@ from cds_service.fhir import reader
 _UNSUITABLE_WORDS = re.compile(
     r"\b(?:stated|reported|usual|ideal|birth|dry|estimated|target|adjusted|pre-?pregnan\w*)\b"
 )
+_WEIGHT = re.compile(r"(?:body |patient |current )?(?:weight|wt)\b(?: \(?kg\)?)?")
+_HEIGHT = re.compile(r"(?:body |patient |current )?(?:height|ht)\b(?: \(?cm\)?)?")
 _SAME = Decimal("0.01")
 """Two values of one moment within 1 % are one measurement in two units, not two."""
 _BMI = (Decimal(8), Decimal(70))
@@ -49,6 +51,8 @@ class Kind:
     limits: tuple[Decimal, Decimal]
     stale_days: int | None
     """None: never too old."""
+    words: re.Pattern[str] | None = None
+    """What it is called where it carries no code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +79,15 @@ def _kinds(record: Record, birth: PartialDate | None, start: date) -> tuple[Kind
     height_days = settings.height_stale_days_infant if under_one else settings.height_stale_days_child
     kilograms, centimetres = units.mass_in_kilograms, units.length_in_centimetres
     return (
-        Kind("Weight", "measure.weight", "kg", kilograms, settings.weight_plausible_kg, weight_days),
+        Kind("Weight", "measure.weight", "kg", kilograms, settings.weight_plausible_kg, weight_days, _WEIGHT),
         Kind(
-            "Height", "measure.height", "cm", centimetres, settings.height_plausible_cm, None if grown else height_days
+            "Height",
+            "measure.height",
+            "cm",
+            centimetres,
+            settings.height_plausible_cm,
+            None if grown else height_days,
+            _HEIGHT,
         ),
         Kind("BSA", "measure.bsa", "m2", units.area_in_square_metres, settings.bsa_plausible_m2, weight_days),
     )
@@ -98,9 +108,18 @@ def _read(record: Record, kind: Kind, start: date, latest: date) -> Fact[Measure
     usable = taken
     if not usable:
         what = f"only a stated, usual, dry or birth {kind.name.lower()} is on file, which is not used for dosing"
-        return Fact(None, _evidence(unusable[:1], kind), what if unusable else None)
+        return Fact(None, _evidence(unusable[:1], kind), what) if unusable else _without_code(record, kind)
     newest = max(newness(observed.written) for observed in usable)
     return _judge([observed for observed in usable if newness(observed.written) == newest], kind, start)
+
+
+def _without_code(record: Record, kind: Kind) -> Fact[Measurement]:
+    """Nothing on file by code. What is only called so is not used: it is named, so that a code can be given to it."""
+    called = next((one for one in record.observations if kind.words and kind.words.fullmatch(one.said)), None)
+    if called is None:
+        return Fact()
+    problem = f"a {kind.name.lower()} on file carries no code that we know, and is not used"
+    return Fact(None, (called.evidence(kind.name, None),), problem, unreadable=called.reference)
 
 
 def _candidates(record: Record, kind: Kind) -> Iterable[Observed]:
@@ -119,10 +138,11 @@ def _unsuitable(observed: Observed, kind: Kind) -> bool:
 def _judge(newest: Sequence[Observed], kind: Kind, start: date) -> Fact[Measurement]:
     """The newest measurement: one value with a unit, plausible, and how old it is."""
     evidence = _evidence(newest, kind)
-    read = [_value(observed, kind) for observed in newest]
+    read = [measured(observed.resource, kind.convert) for observed in newest]
     values = [value for value in read if value is not None]
     if not values:
-        return Fact(None, evidence, f"the newest {kind.name.lower()} has no readable value or unit")
+        problem = f"the newest {kind.name.lower()} has no readable value or unit"
+        return Fact(None, evidence, problem, unreadable=newest[0].reference)
     if max(values) - min(values) > _SAME * max(values):
         return Fact(None, evidence, f"two different values of {kind.name.lower()} on the same day", conflict=True)
     low, high = kind.limits
@@ -130,9 +150,9 @@ def _judge(newest: Sequence[Observed], kind: Kind, start: date) -> Fact[Measurem
         limits = f"{reader.plain(low)} to {reader.plain(high)} {kind.unit}"
         shown = f"{reader.plain(values[0])} {kind.unit}"
         return Fact(None, evidence, f"implausible {kind.name.lower()}: {shown} is outside {limits}")
-    observed = newest[read.index(values[0])]
-    as_written = str(reader.quantity(observed.resource.get("valueQuantity")))
-    return _aged(Fact(Measurement(values[0], observed.day, as_written), evidence), observed, kind, start)
+    place = read.index(values[0])
+    found = Measurement(values[0], newest[place].day, evidence[place].value or "")
+    return _aged(Fact(found, evidence), newest[place], kind, start)
 
 
 def _aged(fact: Fact[Measurement], observed: Observed, kind: Kind, start: date) -> Fact[Measurement]:
@@ -147,16 +167,14 @@ def _aged(fact: Fact[Measurement], observed: Observed, kind: Kind, start: date) 
     return replace(fact, stale=True, problem=f"the {kind.name.lower()} is {age} days old at the planned start")
 
 
-def _value(observed: Observed, kind: Kind) -> Decimal | None:
-    return answers.measured(reader.quantity(observed.resource.get("valueQuantity")), kind.convert)
-
-
 def _evidence(observations: Iterable[Observed], kind: Kind) -> tuple[Evidence, ...]:
-    """Each with its value as written, cut to what a unit can be."""
+    """Each with its value as written, cut to what a unit can be; words only where they are a measure."""
     shown = []
     for observed in observations:
-        quantity = reader.quantity(observed.resource.get("valueQuantity"))
-        shown.append(observed.evidence(kind.name, str(quantity)[:40] if quantity else None))
+        said: object = reader.quantity(observed.resource.get("valueQuantity"))
+        if said is None and measured(observed.resource, kind.convert) is not None:
+            said = reader.text(observed.resource, "valueString")
+        shown.append(observed.evidence(kind.name, str(said)[:40] if said else None))
     return tuple(shown)
 
 

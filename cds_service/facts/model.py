@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Generic, TypeVar
 
 from cds_service.dates import PartialDate
+from cds_service.facts.as_written import Requested, Restated, Writing
 from cds_service.facts.on_file import (
     Allergy,
     ConcomitantDrug,
@@ -37,9 +38,12 @@ __all__ = [
     "OtherOrder",
     "PatientFacts",
     "Problem",
+    "Requested",
+    "Restated",
     "SteroidOrder",
     "Unreadable",
     "Vaccine",
+    "Writing",
 ]
 
 T = TypeVar("T")
@@ -56,6 +60,8 @@ class Fact(Generic[T]):
     conflict: bool = False
     stale: bool = False
     """Known, but too old to rest on: what it would make met becomes review; a dose resting on it says so."""
+    unreadable: str | None = None
+    """The source that would have settled it and cannot be read."""
 
     @property
     def known(self) -> bool:
@@ -203,6 +209,8 @@ class OtherOrder:
     overlapping: bool | None
     draft: bool
     evidence: Evidence
+    why: str | None = None
+    """Why it cannot be told whether it runs on the same days, where `overlapping` is None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +232,7 @@ class Order:
     status: str | None = None
     others: tuple[OtherOrder, ...] = ()
     evidence: Evidence = field(default_factory=lambda: Evidence(None, "order"))
+    writing: Writing = field(default_factory=lambda: Writing("how the order is written is not known"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +252,10 @@ class Case:
     order: Order
     as_of: date
     unreadable: tuple[Unreadable, ...] = ()
+    answered: frozenset[str] = frozenset()
+    """The order questions (linkIds) whose answers are used for this order."""
+    requests: tuple[Requested, ...] = ()
+    """Tests, checks and admissions that the call shows as drafted or active."""
 
     @property
     def start(self) -> date:

@@ -16,6 +16,7 @@ from functools import lru_cache
 from cds_service.dates import PartialDate, days_between
 from cds_service.facts import specimens
 from cds_service.facts.disease import Timeline
+from cds_service.facts.disease_words import MRD
 from cds_service.facts.model import Evidence, Fact, Mrd
 from cds_service.facts.mrd_value import read_value
 from cds_service.facts.questions import Answers
@@ -23,7 +24,6 @@ from cds_service.facts.record import Observed, Record, newness, printed
 from cds_service.facts.reports import EVIDENCE_ONLY, report_mentions
 from cds_service.fhir import reader
 
-_MRD = re.compile(r"(?:minimal|minimum|measurable) residual (?:disease|leuk)|\bmrd\b")
 _NOT_MRD = re.compile(
     r"donor|matched|\blo[dq]\b|\blloq\b|limit of|sensitivity|analy[sz]ed|acquired|events|total (?:cells|nucleated)|"
     r"cells counted|threshold|cut-?off"
@@ -54,7 +54,7 @@ class _Candidate:
 def read_mrd(record: Record, answers: Answers, timeline: Timeline) -> Fact[Mrd]:
     """The MRD result that decides for this course, with all others as evidence."""
     found = [*_answered(answers), *_observed(record)]
-    texts = report_mentions(record, _MRD, "MRD")
+    texts = report_mentions(record, MRD, "MRD")
     evidence = tuple(dict.fromkeys((*(candidate.evidence for candidate in found), *texts)))
     usable = [candidate for candidate in found if candidate.final]
     in_time = [candidate for candidate in usable if _before_first_dose(candidate, timeline)]
@@ -67,7 +67,7 @@ def read_mrd(record: Record, answers: Answers, timeline: Timeline) -> Fact[Mrd]:
     if decided is None:
         return Fact(None, evidence, "two MRD results of the same day disagree", conflict=True)
     if decided.problem is not None:
-        return Fact(None, evidence, decided.problem)
+        return Fact(None, evidence, decided.problem, unreadable=decided.evidence.reference)
     if timeline.running and timeline.first_dose is None and decided.mrd.detected is False:
         why = "this course has begun and its first dose is not dated: the result may be the response to it"
         return Fact(None, evidence, why)
@@ -110,7 +110,8 @@ def _newest(candidates: Sequence[_Candidate]) -> _Candidate | None:
 def _aged(fact: Fact[Mrd], decided: _Candidate, record: Record, timeline: Timeline) -> Fact[Mrd]:
     """Too old by the setting, older than the latest relapse, or not dated."""
     if decided.mrd.detected is None and decided.mrd.percent is None:
-        fact = replace(fact, problem="the unit of the MRD level is not stated")
+        problem = "the unit of the MRD level is not stated"
+        fact = replace(fact, problem=problem, unreadable=decided.evidence.reference)
     if decided.day is None:
         return replace(fact, stale=True, problem="the MRD result is not dated")
     taken = decided.day.earliest
@@ -138,7 +139,7 @@ def _answered(answers: Answers) -> Iterator[_Candidate]:
 
 
 def _observed(record: Record) -> Iterator[_Candidate]:
-    for observed in record.observations:
+    for observed in record.disease_results:
         unit = _site_unit(record, observed)
         panel = _is_mrd(observed.said) or unit is not None
         if panel:
@@ -155,7 +156,7 @@ def _observed(record: Record) -> Iterator[_Candidate]:
 
 @lru_cache(maxsize=2048)
 def _is_mrd(said: str) -> bool:
-    return bool(_MRD.search(said)) and not _NOT_MRD.search(said) and not _OTHER_DISEASE.search(said)
+    return bool(MRD.search(said)) and not _NOT_MRD.search(said) and not _OTHER_DISEASE.search(said)
 
 
 def _site_unit(record: Record, observed: Observed) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -16,21 +17,37 @@ POSITIVE_FROM_PERCENT = Decimal("0.1")
 """A level from here on is that of the labelled use; no report calls it negative."""
 NEGATIVE_BELOW_PERCENT = Decimal("0.01")
 """`< x` counts as negative up to this x (input contract, row MRD); another `<` is unknown."""
-_COMPARED = {"≤": "<=", "≥": ">=", "less than": "<", "below": "<", "greater than": ">", "above": ">"}
+_COMPARED = {
+    **dict.fromkeys(("less than", "fewer than", "below", "under"), "<"),
+    **dict.fromkeys(("greater than", "more than", "above", "over"), ">"),
+    "≤": "<=",
+    "≥": ">=",
+}
 _NUMBER = r"(?<![\d.,])(?P<number>\d+(?:[.,]\d+)?|\.\d+)(?![.,]?\d)"
 _COUNT = r"(?<![\d.,])(?P<number>\d{1,3}(?:[ ,]\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\d+,\d{1,2})(?![.,]?\d)"
-_COMPARATOR = r"(?P<comparator>[<>]=?|≤|≥|less than|below|greater than|above)?\s*"
+_COMPARATOR = rf"(?P<comparator>[<>]=?|{'|'.join(_COMPARED)})?\s*"
 _POWER = r"\s*[-−–]\s*(?P<power>\d{1,2})\b"
 _MILLION = r"(?:per|/|in)\s*(?:1 ?)?(?:million|10\s*[*^]6|1,?000,?000)"
+_OF = r"(?:10\s*(?:\^|\*\*?)\s*(?P<in_power>[3-7])\b|(?P<in_all>10{0,2}(?:[ ,]?000){1,2}))(?!\d|[.,]\d)"
 _FORMS: tuple[tuple[re.Pattern[str], int | None], ...] = (
-    # words, and the power of ten that makes a fraction per cent; None: the text states its own exponent
+    # words, and the power of ten that makes a fraction per cent; None: the text states its own power
     (re.compile(rf"{_COMPARATOR}{_NUMBER}\s*(?:%|per ?cent)"), 0),
     (re.compile(rf"{_COMPARATOR}{_NUMBER}(?:e|\s*[x×*·]\s*10\s*(?:\^|\*\*?)?){_POWER}"), None),
     (re.compile(rf"{_COMPARATOR}(?<![\d.])10\s*(?:\^|\*\*?){_POWER}"), None),
     (re.compile(rf"{_COMPARATOR}{_COUNT}[\w\s]*?{_MILLION}"), -4),
+    (re.compile(rf"{_COMPARATOR}{_COUNT}\s*(?:[a-z]+ ){{0,3}}(?:in|per|of|:|/)\s*{_OF}"), None),
 )
-_UNCERTAIN = re.compile(r"\blo[dq]\b|limit of|sensitiv|threshold|cut-?off|\d\s*(?:-|–|to)\s*\.?\d[\d.]*\s*%")
+_READ = "#"
+"""Stands where a level has been read: no other form may find a piece of it again."""
+_UNCERTAIN = re.compile(
+    r"\blo[dq]\b|limit of|sensitiv|threshold|cut-?off|dilut|\d\s*(?:-|–|to)\s*\.?\d[\d.]*\s*%|"
+    r"\d\s*to\s*\d[\d., ]*(?:in|per|:|/)|(?<![x×*·]10)(?<![x×*·] 10)(?<=\d)\s*[-–]\s*\d[\d., ]*(?:in|per|:|/)"
+)
 """Words beside which a number may be something else than the level, and ranges."""
+_LONGEST = 1000
+"""A level is not looked for in more than a few sentences."""
+_DOWN_TO = re.compile(r"\b(?:at|to|level of)\b")
+"""In a negative result: how far was looked, not what was found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +70,8 @@ def read_value(resource: Json, value_sets: ValueSets, *, unit_if_none: str | Non
     reported = said if said in (results.POSITIVE, results.NEGATIVE) else None
     text = reader.text(resource, "valueString")
     level = _level(resource, unit_if_none) or (_in_words(text) if text else None)
+    if level and text and reported == results.NEGATIVE and not level.comparator and _DOWN_TO.search(text.lower()):
+        level = None
     if level is None and said is None and text is None:
         return None
     if level is None:
@@ -132,24 +151,39 @@ def _of_ratio(ratio: Json) -> _Level | None:
 
 
 def _in_words(text: str) -> _Level | None:
-    """A level written in a sentence: 0.12 %, 1.2 x 10^-3, 1E-3, 10^-4, 1200 cells per million."""
-    said = text.lower().translate(units.RAISED)
+    """A level written in a sentence: 0.12 %, 1.2 x 10^-3, 1E-3, 10^-4, 1200 cells per million, 12 in 10,000.
+
+    None where the sentence holds none, or several that differ: which is the level is not ours to guess.
+    """
+    if len(text) > _LONGEST:
+        return None
+    said = re.sub(r"(?<=10)(?=[¹²³⁴-⁹])", "^", " ".join(text.lower().split())).translate(units.RAISED)
     if _UNCERTAIN.search(said):
         return None
+    found: list[_Level | None] = []
     for form, power in _FORMS:
-        match = form.search(said)
-        if match is None:
-            continue
-        if form.search(said, match.end()):
-            return None  # two numbers: which is the level is not ours to guess
-        groups = match.groupdict()
-        number = _number(groups.get("number") or "1", counted=power == -4)
-        if number is None:
-            return None
-        percent = number.scaleb(power if power is not None else 2 - int(groups["power"]))
-        comparator = groups.get("comparator")
-        return _Level(number, _normal(percent), _COMPARED.get(comparator, comparator) if comparator else None, text)
-    return None
+        found += [_of_words(match, power, text) for match in form.finditer(said)]
+        said = form.sub(_READ, said)
+    levels = {(level.percent, level.comparator) if level else None for level in found}
+    return found[0] if len(levels) == 1 else None
+
+
+def _of_words(match: re.Match[str], power: int | None, text: str) -> _Level | None:
+    groups = match.groupdict()
+    counted = power == -4 or "in_all" in groups
+    number = _number(groups.get("number") or "1", counted=counted)
+    if number is None:
+        return None
+    comparator = groups.get("comparator")
+    percent = number.scaleb(_power_of(groups) if power is None else power)
+    return _Level(number, _normal(percent), _COMPARED.get(comparator, comparator) if comparator else None, text)
+
+
+def _power_of(groups: Mapping[str, str | None]) -> int:
+    """The power of ten that makes the number per cent: of 1.2 x 10^-3, 1 in 10^4, 1 in 10,000."""
+    if "power" in groups:
+        return 2 - int(groups["power"] or 0)
+    return 2 - int(groups["in_power"] or (groups["in_all"] or "").count("0"))
 
 
 def _number(written: str, *, counted: bool) -> Decimal | None:

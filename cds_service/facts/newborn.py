@@ -9,6 +9,7 @@ from decimal import Decimal
 from cds_service import units
 from cds_service.facts import answers as results
 from cds_service.facts.agreement import Told, agreed
+from cds_service.facts.measure_words import measured
 from cds_service.facts.model import Fact
 from cds_service.facts.record import Observed, Record
 from cds_service.fhir import reader
@@ -35,14 +36,16 @@ def read_gestational_age(record: Record) -> Fact[int]:
 
 
 def _told(observed: Observed, what: str, read: Callable[[Observed], Decimal | int | None]) -> Told:  # type: ignore[type-arg]
-    quantity = reader.quantity(observed.resource.get("valueQuantity"))
     value = read(observed)
-    shown = str(quantity)[:40] if quantity else None
+    said: object = reader.quantity(observed.resource.get("valueQuantity"))
+    if said is None and value is not None:
+        said = reader.text(observed.resource, "valueString")
+    shown = str(said)[:40] if said else None
     return Told(value, observed.evidence(what, shown), None if value is not None else "value or unit not readable")
 
 
 def _grams(observed: Observed) -> Decimal | None:
-    return results.measured(reader.quantity(observed.resource.get("valueQuantity")), units.mass_in_grams)
+    return measured(observed.resource, units.mass_in_grams)
 
 
 def _days(observed: Observed) -> int | None:

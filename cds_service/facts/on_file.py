@@ -55,7 +55,7 @@ class Allergy:
     """An AllergyIntolerance that bears on this order (entered-in-error and refuted ones are not read)."""
 
     substance: str
-    """blinatumomab, benzyl-alcohol, dexamethasone or prednisone"""
+    """blinatumomab, benzyl-alcohol, dexamethasone, prednisone, or corticosteroid (another one, or the class)"""
     active: bool
     confirmed: bool
     intolerance: bool

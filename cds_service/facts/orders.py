@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from cds_service.facts import sequence
 from cds_service.facts.dosage import Dosage, read_dosage
 from cds_service.facts.model import Evidence, Order, OrderedStep, OtherOrder
 from cds_service.facts.record import Record, printed
 from cds_service.facts.therapies import Given
+from cds_service.facts.writing import read_writing
 from cds_service.fhir import reader
+from cds_service.fhir.chart import Entry
+from cds_service.fhir.reader import Json
 
+Steps = tuple[OrderedStep, ...]
 _LONGEST_PAUSE = timedelta(days=1)
 """Between a step order and its continuation."""
 
@@ -23,14 +28,16 @@ class _Days:
     last: date | None
 
 
-def read_order(record: Record, draft: Given, dosage: Dosage, medications: tuple[Given, ...]) -> Order:
-    """The order as we understand it, with the other orders for the drug."""
+def read_order(
+    record: Record, draft: Given, dosage: Dosage, medications: tuple[Given, ...], *, sent: Json | None = None
+) -> Order:
+    """The order as we understand it, with the other orders for the drug. `sent` is the draft as it came."""
     entry = draft.entry
     written = reader.when(entry.resource, "authoredOn")
     shown = "; ".join(step.as_written for step in dosage.steps) or "no dose stated"
     mine = _days(dosage.start, dosage.steps)
     others = tuple(
-        _other(record, given, mine)
+        _other(record, given, mine, draft=(entry, dosage.steps))
         for given in medications
         if given.drug.ours and given.live and given.entry is not entry and given.entry.type == "MedicationRequest"
     )
@@ -46,23 +53,50 @@ def read_order(record: Record, draft: Given, dosage: Dosage, medications: tuple[
         status=reader.text(entry.resource, "status"),
         others=others,
         evidence=Evidence(entry.reference, "Blinatumomab order", shown, printed(written)),
+        writing=read_writing(record.chart, sent if sent is not None else entry.resource),
     )
 
 
-def _other(record: Record, given: Given, mine: _Days) -> OtherOrder:
+def _other(record: Record, given: Given, mine: _Days, *, draft: tuple[Entry, Steps]) -> OtherOrder:
     dosage = read_dosage(record.chart, given.entry.resource)
-    draft = given.entry.draft is not None
-    start = dosage.start or (None if draft else reader.day(given.written))
+    drafted = given.entry.draft is not None
+    start = dosage.start or (None if drafted else reader.day(given.written))
     theirs = _days(start, dosage.steps)
     consecutive = _follows(mine, theirs) or _follows(theirs, mine)
+    overlapping, why = False if consecutive else _overlap(mine, theirs), None
+    if overlapping is None:
+        consecutive, overlapping, why = _by_other_signs(record, draft, (given.entry, dosage.steps))
     shown = "; ".join(step.as_written for step in dosage.steps) or "no dose stated"
-    what = "Blinatumomab, another draft order" if draft else "Blinatumomab, active order"
-    evidence = given.evidence(what, shown)
-    overlapping = False if consecutive else _overlap(mine, theirs)
-    return OtherOrder(given.entry.reference, dosage.steps, start, consecutive, overlapping, draft, evidence)
+    what = "Blinatumomab, another draft order" if drafted else "Blinatumomab, active order"
+    return OtherOrder(
+        given.entry.reference,
+        dosage.steps,
+        start,
+        consecutive,
+        overlapping,
+        drafted,
+        given.evidence(what, shown),
+        why,
+    )
 
 
-def _days(start: date | None, steps: tuple[OrderedStep, ...]) -> _Days:
+def _by_other_signs(
+    record: Record, one: tuple[Entry, Steps], other: tuple[Entry, Steps]
+) -> tuple[bool, bool | None, str | None]:
+    """Where dates do not tell: one course or not, overlapping or not, and why it cannot be told."""
+    for (earlier, steps), (later, _) in ((one, other), (other, one)):
+        if sequence.names_as_prior(later.resource, earlier):
+            ends = _days(date.min, steps).last is not None
+            return ends, False if ends else None, None if ends else sequence.OPEN_END
+    starts = sequence.starts_in_the_cycle(record, one[0].resource, other[0].resource, steps=(one[1], other[1]))
+    if starts is None:
+        return False, None, sequence.UNTOLD
+    mine, theirs = _days(starts[0], one[1]), _days(starts[1], other[1])
+    consecutive = _follows(mine, theirs) or _follows(theirs, mine)
+    return consecutive, False if consecutive else _overlap(mine, theirs), None
+
+
+def _days(start: date | None, steps: Steps) -> _Days:
     lasts = [step.last_day for step in steps if step.last_day is not None]
     ends = bool(steps) and len(lasts) == len(steps)
     return _Days(start, start + timedelta(days=max(lasts) - 1) if start and ends else None)

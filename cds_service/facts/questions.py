@@ -7,22 +7,25 @@ one in progress is evidence only. An answer coded in another system than ours is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
 from cds_service.facts.agreement import Told, agreed, only_evidence
 from cds_service.facts.model import Evidence, Fact
-from cds_service.facts.question_list import QUESTIONS, Question
 from cds_service.facts.record import Record, newness, printed
 from cds_service.fhir import reader
 from cds_service.fhir.chart import Entry
 from cds_service.fhir.reader import Json
+from cds_service.order_questions import CODE_SYSTEM_ID, QUESTIONNAIRE_ID, Question, canonical
 
 _SILENT: Fact[Any] = Fact()
 _COUNTS = ("completed", "amended")
+_NAMED = re.compile(r"\b(?:QuestionnaireResponse|Observation|Condition|DiagnosticReport)/")
+"""What an order may point to that bears on what we judge: named where it is not in the call."""
 _MOST_ITEMS = 500
 
 
@@ -46,8 +49,11 @@ class Answers:
     responses: tuple[Response, ...]
     """Newest authored first."""
     code_system: str
+    questions: Mapping[str, Question]
     unresolved: tuple[str, ...] = ()
-    """References of the order to answers that are not in the call."""
+    """References of the order to answers and results that are not in the call."""
+    _facts: dict[str, Fact[Any]] = field(default_factory=dict)
+    """Answers read already."""
 
     @cached_property
     def _answered(self) -> frozenset[str]:
@@ -58,13 +64,21 @@ class Answers:
         """The answer to one question as a fact."""
         if link_id not in self._answered:
             return _SILENT
-        return agreed(self.told(link_id), topic="the answers")
+        found = self._facts.get(link_id)
+        if found is None:
+            found = self._facts[link_id] = agreed(self.told(link_id), topic="the answers")
+        return found
+
+    @property
+    def settled(self) -> frozenset[str]:
+        """The questions whose answers are used for this order: nobody need be asked them again."""
+        return frozenset(link_id for link_id in self._answered if self.fact(link_id).known)
 
     def told(self, link_id: str) -> tuple[Told[Any], ...]:
         """The answers to one question: those that count first, the others as evidence."""
         if link_id not in self._answered:
             return ()
-        question = QUESTIONS[link_id]
+        question = self.questions[link_id]
         used: list[Told[Any]] = []
         shown: list[Told[Any]] = []
         newest: tuple[object, ...] | None = None
@@ -91,16 +105,16 @@ class Answers:
 
 def read_answers(record: Record, order: Json) -> Answers:
     """The order questions answered for this order, from its own references and from the rest of the record."""
-    base = record.settings.canonical_base.rstrip("/")
-    canonical = f"{base}/Questionnaire/blinatumomab-order-questions"
+    base, asked = record.settings.canonical_base, record.questions.by_id
+    ours = canonical(base, "Questionnaire", QUESTIONNAIRE_ID)
     referenced, unresolved = _referenced(record, order)
     found: dict[str, Response] = {}
     for entry in (*referenced, *record.chart.of("QuestionnaireResponse")):
         written = reader.text(entry.resource, "questionnaire") or ""
-        if written.partition("|")[0] == canonical and entry.reference not in found:
-            found[entry.reference] = _response(entry, any(entry is other for other in referenced))
+        if written.partition("|")[0] == ours and entry.reference not in found:
+            found[entry.reference] = _response(entry, any(entry is other for other in referenced), asked)
     newest_first = sorted(found.values(), key=lambda response: newness(response.authored), reverse=True)
-    return Answers(tuple(newest_first), f"{base}/CodeSystem/order-answers", unresolved)
+    return Answers(tuple(newest_first), canonical(base, "CodeSystem", CODE_SYSTEM_ID), asked, unresolved)
 
 
 def _referenced(record: Record, order: Json) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
@@ -110,12 +124,12 @@ def _referenced(record: Record, order: Json) -> tuple[tuple[Entry, ...], tuple[s
         entry = record.chart.find(written, order)
         if entry is not None and entry.type == "QuestionnaireResponse":
             found.append(entry)
-        elif entry is None and "QuestionnaireResponse/" in written:
+        elif entry is None and (written.startswith("#") or _NAMED.search(written)):
             unresolved.append(reader.local(written) or written)
     return tuple(found), tuple(unresolved)
 
 
-def _response(entry: Entry, referenced: bool) -> Response:
+def _response(entry: Entry, referenced: bool, asked: Mapping[str, Question]) -> Response:
     """What a response may be used for. One contained in the order needs no subject: it belongs to the order."""
     status = reader.text(entry.resource, "status")
     owned = reader.reference(entry.resource, "subject") is not None or entry.reference.startswith("#")
@@ -125,10 +139,10 @@ def _response(entry: Entry, referenced: bool) -> Response:
     elif not owned:
         doubt = "the answers do not say about whom they are: not used"
     authored = reader.when(entry.resource, "authored")
-    return Response(entry.reference, authored, _items(entry.resource), doubt is None, referenced, doubt)
+    return Response(entry.reference, authored, _items(entry.resource, asked), doubt is None, referenced, doubt)
 
 
-def _items(response: Json) -> dict[str, tuple[Json, ...]]:
+def _items(response: Json, asked: Mapping[str, Question]) -> dict[str, tuple[Json, ...]]:
     """Answers by linkId, whatever the nesting in groups and answers."""
     found: dict[str, list[Json]] = {}
     waiting = list(reader.objects(response, "item"))
@@ -138,7 +152,7 @@ def _items(response: Json) -> dict[str, tuple[Json, ...]]:
         item = waiting.pop(0)
         given = reader.objects(item, "answer")
         link_id = reader.text(item, "linkId")
-        if link_id is not None and link_id in QUESTIONS and given:
+        if link_id is not None and link_id in asked and given:
             found.setdefault(link_id, []).extend(given)
         waiting += reader.objects(item, "item")
         waiting += [inner for answer in given for inner in reader.objects(answer, "item")]

@@ -10,10 +10,12 @@ from datetime import date
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
+from cds_service.facts.disease_words import names_the_disease
 from cds_service.facts.model import Evidence
 from cds_service.fhir import codes, reader
 from cds_service.fhir.chart import Chart
 from cds_service.fhir.reader import Json
+from cds_service.order_questions import OrderQuestions
 from cds_service.settings import Settings
 from cds_service.terminology import Code, ValueSets
 
@@ -24,6 +26,12 @@ _NO_CONCEPTS: frozenset[str] = frozenset()
 _PAST = ("inactive", "resolved")
 MORPHOLOGY = "http://hl7.org/fhir/us/mcode/StructureDefinition/mcode-histology-morphology-behavior"
 """The extension in which mCODE keeps the morphology of a cancer."""
+
+
+@lru_cache(maxsize=1024)
+def _only_measured(concepts: frozenset[str]) -> bool:
+    """Is it a laboratory value or a measure of the body, or a code we do not know?"""
+    return all(concept.startswith(("lab.", "measure.")) for concept in concepts)
 
 
 class Observed(NamedTuple):
@@ -98,11 +106,27 @@ class Record:
     settings: Settings
     call_day: date
     """The day of the call: nothing later is read."""
+    questions: OrderQuestions
 
     @cached_property
     def observations(self) -> tuple[Observed, ...]:
         """Every Observation of the chart, components not unfolded."""
         return tuple(self._observed(entry.resource, entry.reference) for entry in self.chart.of("Observation"))
+
+    @cached_property
+    def disease_results(self) -> tuple[Observed, ...]:
+        """The Observations that may tell of the leukaemia: by code, by the words of the code, or in components."""
+        any_code = bool(self.settings.mrd_codes)
+        return tuple(
+            [
+                observed
+                for observed in self.observations
+                if any_code
+                or "component" in observed.resource
+                or names_the_disease(observed.said)
+                or not _only_measured(observed.concepts)
+            ]
+        )
 
     @cached_property
     def by_concept(self) -> dict[str, tuple[Observed, ...]]:

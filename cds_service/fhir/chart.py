@@ -11,37 +11,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import NamedTuple
 
+from cds_service.fhir.contained import UNTOLD, entries_inside
+from cds_service.fhir.dstu2 import ORDER
+from cds_service.fhir.entry import Entry, Unread
 from cds_service.fhir.look_alikes import as_r4
 from cds_service.fhir.reader import EMPTY, Json, has_code, local, objects, text
 from cds_service.fhir.shapes import wrong_members
+
+__all__ = ["Chart", "Entry", "Unread", "read_chart"]
 
 _TYPE = re.compile(r"[A-Z][A-Za-z]{2,39}", re.ASCII)
 _PLAIN_KEY = re.compile(r"[A-Za-z][\w-]{0,63}", re.ASCII)
 """Prefetch keys that may be shown: the others are the caller's words."""
 _PATIENT_MEMBERS = ("subject", "patient", "beneficiary")
 _DEEPEST_BUNDLE = 3
-_UNTOLD = "does not tell whose it is"
-
-
-class Entry(NamedTuple):
-    """One resource, as FHIR R4 has it. `reference` is 'Type/id', its fullUrl, or its place in the call."""
-
-    resource: Json
-    type: str
-    reference: str
-    url: str | None = None
-    draft: int | None = None
-    """Its index in draftOrders, where it came from there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """An entry that could not be read or was left out, and why (no values quoted)."""
-
-    reference: str | None
-    why: str
+_OLD_ORDER = "is a MedicationOrder of FHIR DSTU2, read as far as it goes: send a MedicationRequest of FHIR R4"
 
 
 @dataclass(frozen=True)
@@ -114,6 +99,9 @@ class _Reading:
             identity = text(resource, "id")
             reference = f"{kind}/{identity}" if identity else address or place
             as_read, _ = as_r4(resource)
+            if kind == ORDER:
+                kind = str(as_read["resourceType"])
+                self.unread += [Unread(reference, _OLD_ORDER)] if draft is not None else []
             wrong = wrong_members(kind, as_read) if draft is None else ()
             if wrong:
                 self.unread.append(Unread(reference, f"its {' and '.join(wrong)} cannot be read"))
@@ -144,6 +132,12 @@ def read_chart(
     patient = (local(patient_id) or "").removeprefix("Patient/")
     kept, left_out = _of_this_patient(reading.entries, patient)
     by_type, by_reference = _index(kept)
+    holders = [entry for entry in kept if "contained" in entry.resource and by_reference[entry.reference] is entry]
+    if holders:
+        inner, doubts = entries_inside(holders)
+        inner, others = _of_this_patient(inner, patient)
+        by_type, by_reference = _index([*kept, *inner])
+        left_out += [*doubts, *others]
     return Chart(patient, by_type, frozenset(answered), (*reading.unread, *left_out), by_reference)
 
 
@@ -166,19 +160,23 @@ def _read_value(reading: _Reading, key: str, value: object) -> bool:
 
 
 def _read_bundle(reading: _Reading, bundle: Json, place: str, depth: int) -> bool:
-    complete = not any(text(link, "relation") == "next" for link in objects(bundle, "link"))
-    entries = bundle.get("entry")
+    before, entries, complete = len(reading.unread), bundle.get("entry"), True
+    if "link" in bundle and any(text(link, "relation") == "next" for link in objects(bundle, "link")):
+        reading.unread.append(Unread(place, "only its first page is in the call"))
     for index, entry in enumerate(entries if isinstance(entries, list) else [entries] if entries else []):
         here = f"{place}.entry[{index}]"
         resource = entry.get("resource") if isinstance(entry, dict) else None
         kind = resource.get("resourceType") if isinstance(resource, dict) else None
         if kind == "OperationOutcome" and isinstance(resource, dict):
             complete = _outcome_is_harmless(reading, resource, here) and complete
-        elif kind == "Bundle" and isinstance(resource, dict) and depth < _DEEPEST_BUNDLE:
-            complete = _read_bundle(reading, resource, here, depth + 1) and complete
+        elif kind == "Bundle" and isinstance(resource, dict):
+            if depth < _DEEPEST_BUNDLE:
+                complete = _read_bundle(reading, resource, here, depth + 1) and complete
+            else:
+                reading.unread.append(Unread(here, "is nested too deeply"))
         else:
             reading.take(resource, here, url=entry.get("fullUrl") if isinstance(entry, dict) else None)
-    return complete
+    return complete and len(reading.unread) == before
 
 
 def _outcome_is_harmless(reading: _Reading, outcome: Json, place: str) -> bool:
@@ -200,7 +198,7 @@ def _of_this_patient(entries: Iterable[Entry], patient: str) -> tuple[list[Entry
         if why:
             left_out.append(Unread(entry.reference, why))
         # A draft is of this call, and the call is about this patient: only one that names another is left out.
-        if (not why or (why == _UNTOLD and entry.draft is not None)) and not _in_error(entry.resource):
+        if (not why or (why == UNTOLD and entry.draft is not None)) and not _in_error(entry.resource):
             kept.append(entry)
     return kept, left_out
 
@@ -225,7 +223,7 @@ def _another(written: str | None, patient: str, ours: Mapping[str | None, bool])
     if written.startswith("urn:"):
         if ours.get(written, False):
             return None
-        return "is about another patient" if written in ours else _UNTOLD
+        return "is about another patient" if written in ours else UNTOLD
     return None if local(written) in (f"Patient/{patient}", patient) else "is about another patient"
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from cds_service.fhir.reader import codings
 from cds_service.terminology import Code, ValueSets
@@ -48,6 +49,7 @@ def read(concept: object, value_sets: ValueSets) -> tuple[tuple[tuple[str, Code]
     return found, (said[0] if len(said) == 1 else "; ".join(dict.fromkeys(said))).lower()
 
 
+@lru_cache(maxsize=4096)
 def _concepts(system: str, code: str, value_sets: ValueSets) -> tuple[tuple[str, Code], ...]:
     """What a coding stands for, once spelled as our value sets spell it."""
     system = value_sets.canonical(system)

@@ -1,18 +1,19 @@
-"""Resources that look like FHIR R4 and are STU3 or R5: the members that moved, put where R4 has them.
+"""Resources that look like FHIR R4 and are DSTU2, STU3 or R5: the members that moved, put where R4 has them.
 
 Each change takes a resource and says which members to set (None takes one away), or nothing. A resource without any
-moved member comes back as it is, at the cost of one look at its names. Knows the three versions, nothing clinical.
+moved member comes back as it is, at the cost of one look at its names. Knows the versions, nothing clinical.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from cds_service.fhir import dstu2
+from cds_service.fhir.dstu2 import Change, Changes, Moved
+from cds_service.fhir.dstu2 import renamed as _renamed
 from cds_service.fhir.reader import Json, first, first_code, items, objects, text
 
-Moved = Mapping[str, Any]
-Change = Callable[[Json], Moved | None]
 R5, STU3 = "r5-look-alike", "stu3-look-alike"
 _STATUS_SYSTEM = "http://terminology.hl7.org/CodeSystem/"
 _TAKEN = {
@@ -26,6 +27,8 @@ _DOSES = ("doseQuantity", "doseRange", "rateQuantity", "rateRange", "rateRatio")
 def as_r4(resource: Json) -> tuple[Json, tuple[str, ...]]:
     """The resource as R4 has it, and the names of the versions it looked like. The caller's own is never changed."""
     kind = resource.get("resourceType")
+    if kind == dstu2.ORDER:
+        return as_r4(dstu2.as_request(resource))[0], (dstu2.DSTU2,)
     changes = _CHANGES.get(kind) if isinstance(kind, str) else None
     if changes is None or changes.keys().isdisjoint(resource):
         return resource, ()
@@ -37,11 +40,6 @@ def as_r4(resource: Json) -> tuple[Json, tuple[str, ...]]:
             found = {**kept, **{key: value for key, value in moved.items() if value is not None}}
             names.append(name)
     return found, tuple(dict.fromkeys(names))
-
-
-def _renamed(old: str, new: str) -> Change:
-    """The member under its R4 name; what stands there already wins."""
-    return lambda resource: {old: None, new: resource.get(new, resource[old])}
 
 
 def _medication(resource: Json) -> Moved | None:
@@ -73,6 +71,14 @@ def _dosages(resource: Json) -> Moved | None:
     mended = [_dosage(dosage) if isinstance(dosage, dict) else dosage for dosage in dosages]
     same = all(new is old for new, old in zip(mended, dosages, strict=True))
     return None if same else {"dosageInstruction": mended}
+
+
+def _rendered(resource: Json) -> Moved | None:
+    """R5: the dosage in words, where nothing else states it."""
+    words = text(resource, "renderedDosageInstruction")
+    if not words or "dosageInstruction" in resource:
+        return None
+    return {"renderedDosageInstruction": None, "dosageInstruction": [{"text": words}]}
 
 
 def _dosage(dosage: Json) -> Json:
@@ -174,7 +180,6 @@ def _status_concept(member: str, system: str) -> Change:
     )
 
 
-Changes = Mapping[str, tuple[str, Change]]
 _DRUG: Changes = {"medication": (R5, _medication), "reason": (R5, _reason)}
 _ENCOUNTER: Changes = {"context": (STU3, _renamed("context", "encounter"))}
 _ASSERTED: Changes = {"assertedDate": (STU3, _renamed("assertedDate", "recordedDate"))}
@@ -185,15 +190,23 @@ _CHANGES: Mapping[str, Changes] = {
         "requester": (STU3, _agent),
         "performer": (R5, _first_performer),
         "dosageInstruction": (STU3, _dosages),
+        "renderedDosageInstruction": (R5, _rendered),
     },
-    "MedicationStatement": {**_DRUG, "status": (R5, _recorded), "taken": (STU3, _taken)},
+    "MedicationStatement": {
+        **_DRUG,
+        **dstu2.MOVED["MedicationStatement"],
+        "status": (R5, _recorded),
+        "taken": (STU3, _taken),
+    },
     "MedicationAdministration": {
+        **dstu2.MOVED["MedicationAdministration"],
         **_DRUG,
         "occurenceDateTime": (R5, _renamed("occurenceDateTime", "effectiveDateTime")),
         "occurencePeriod": (R5, _renamed("occurencePeriod", "effectivePeriod")),
         "notGiven": (STU3, _not_given),
     },
     "Immunization": {
+        **dstu2.MOVED["Immunization"],
         "date": (STU3, _renamed("date", "occurrenceDateTime")),
         "notGiven": (STU3, _not_given),
     },
@@ -204,6 +217,7 @@ _CHANGES: Mapping[str, Changes] = {
         "outcome": (R5, _only_outcome),
     },
     "AllergyIntolerance": {
+        **dstu2.MOVED["AllergyIntolerance"],
         **_ASSERTED,
         "type": (R5, _allergy_type),
         "reaction": (R5, _reactions),
@@ -211,6 +225,7 @@ _CHANGES: Mapping[str, Changes] = {
         "verificationStatus": (STU3, _status_concept("verificationStatus", "allergyintolerance-verification")),
     },
     "Condition": {
+        **dstu2.MOVED["Condition"],
         **_ENCOUNTER,
         **_ASSERTED,
         "clinicalStatus": (STU3, _status_concept("clinicalStatus", "condition-clinical")),

@@ -17,6 +17,13 @@ from cds_service.fhir.quirks import mended_order
 
 Json = Mapping[str, Any]
 _MOST = 5
+_HELD = (
+    *("Medication", "QuestionnaireResponse", "Observation", "Condition", "DiagnosticReport", "Specimen"),
+    *("Patient", "Practitioner", "PractitionerRole", "Organization", "Coverage"),
+)
+"""What an order may hold inside itself: a model is a file, and files are read at start-up only."""
+for _kind in _HELD:
+    get_fhir_model_class(_kind)
 _WORDS: Mapping[str, str] = {
     "model_field_validation.missing": "is missing",
     "missing": "is missing",

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from cds_service.fhir.dstu2 import DSTU2
 from cds_service.fhir.look_alikes import R5, STU3, as_r4
 from cds_service.fhir.reader import number
 
@@ -228,6 +229,7 @@ REPAIRS: Mapping[str, Repair] = {
     "bundle-type-missing": _bundle_type,
     R5: _look_alike(R5),
     STU3: _look_alike(STU3),
+    DSTU2: _look_alike(DSTU2),
     "list-where-due": _lists_where_due,
     "dose-list-where-due": _dose_lists,
     "number-in-quotes": _numbers,

@@ -66,7 +66,8 @@ def first(parent: object, name: str) -> Json:
 
 def text(parent: object, name: str) -> str | None:
     """A non-blank string member, trimmed."""
-    return _word(parent.get(name)) if isinstance(parent, dict) else None
+    value = parent.get(name) if isinstance(parent, dict) else None
+    return (value.strip() or None) if isinstance(value, str) else None
 
 
 @lru_cache(maxsize=4096)
@@ -109,13 +110,21 @@ def codings(concept: object) -> tuple[tuple[str | None, str | None, str | None],
     found = concept.get("coding")
     if not isinstance(found, list):
         found = [found] if isinstance(found, dict) else [concept] if "code" in concept else []
-    return tuple(
-        [
-            (_word(coding.get("system")), _word(coding.get("code")), _word(coding.get("display")))
-            for coding in found[:_SOME]
-            if isinstance(coding, dict)
-        ]
-    )
+    return tuple([_coding(coding) for coding in found[:_SOME] if isinstance(coding, dict)])
+
+
+def _coding(coding: Json) -> tuple[str | None, str | None, str | None]:
+    system, code, display = coding.get("system"), coding.get("code"), coding.get("display")
+    try:
+        return _words(system, code, display)
+    except TypeError:  # an object or a list where a word belongs
+        return _word(system), _word(code), _word(display)
+
+
+@lru_cache(maxsize=4096)
+def _words(system: object, code: object, display: object) -> tuple[str | None, str | None, str | None]:
+    """Charts say the same few hundred codings again and again."""
+    return _word(system), _word(code), _word(display)
 
 
 def _word(value: object) -> str | None:

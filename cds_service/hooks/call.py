@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cds_service.errors import CallError
+from cds_service.hooks.prefetch import State, classify
 from cds_service.hooks.schemas import REQUEST, first_error
 from cds_service.hooks.services import ORDER_SELECT, Service
 
@@ -56,6 +57,8 @@ class HookCall:
     """`fullUrl` of each draft, in the same order."""
     selections: tuple[str, ...]
     prefetch: Mapping[str, Any]
+    states: Mapping[str, State]
+    """What became of each of our templates."""
     fhir_server: str | None = None
     access_token: str | None = field(default=None, repr=False)
     """For this call alone; never stored, logged or shown."""
@@ -69,6 +72,7 @@ class HookCall:
         entries = _entries(context["draftOrders"])
         patient_id = _last_two(context["patientId"]).removeprefix("Patient/")
         _check_patient(entries, patient_id)
+        prefetch = body.get("prefetch") or {}
         return cls(
             hook=service.hook,
             instance=body["hookInstance"],
@@ -79,7 +83,8 @@ class HookCall:
             drafts=tuple(entry["resource"] for entry in entries.values()),
             draft_urls=tuple(entry.get("fullUrl") or None for entry in entries.values()),
             selections=tuple(context["selections"]) if service.hook == ORDER_SELECT else (),
-            prefetch=body.get("prefetch") or {},
+            prefetch=prefetch,
+            states=classify(service.prefetch, prefetch),
             fhir_server=body.get("fhirServer") or None,
             access_token=_token(body.get("fhirAuthorization") or {}, patient_id),
         )

@@ -12,13 +12,29 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from cds_service.hooks.call import HookCall
-from cds_service.hooks.prefetch import MEANING, classify
+from cds_service.hooks.prefetch import MEANING
 from cds_service.hooks.services import Service
 
 _TOKEN = re.compile(r"\{\{\s*context\.(\w+)\s*\}\}")
 _REFERENCE = re.compile(r"[A-Z][A-Za-z]{2,39}/[A-Za-z0-9\-.]{1,64}", re.ASCII)
-_READABLE = ("Medication", "Practitioner", "PractitionerRole", "QuestionnaireResponse", "Condition", "Observation")
+_READABLE = frozenset(
+    (
+        *("Medication", "Practitioner", "PractitionerRole", "QuestionnaireResponse"),
+        *("Condition", "Observation", "DiagnosticReport"),
+    )
+)
 """Types that a draft may refer to and that bear on what we judge."""
+_WHERE: tuple[tuple[str, ...], ...] = (
+    ("medicationReference",),
+    ("medication", "reference"),  # R5
+    ("requester",),
+    ("requester", "agent"),  # STU3
+    ("prescriber",),  # DSTU2
+    ("supportingInformation",),
+    ("reasonReference",),
+    ("reason", "reference"),  # R5
+)
+"""Where an order of any version keeps its references; a test holds these together with the look-alikes of `fhir`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +80,8 @@ def template_needs(service: Service, call: HookCall) -> tuple[Need, ...]:
 
     A template whose token has no value in this call (no user id) cannot be asked.
     """
-    states = classify(service.prefetch, call.prefetch)
     tokens = {"patientId": call.patient_id, "userId": call.user_id, "encounterId": call.encounter_id}
-    wanted = (key for key, state in states.items() if MEANING[state].worth_fetching)
+    wanted = (key for key, state in call.states.items() if MEANING[state].worth_fetching)
     return tuple(
         Need(key, filled, template=True)
         for key in wanted
@@ -87,7 +102,7 @@ def reference_needs(drafts: Iterable[Mapping[str, Any]], call: HookCall) -> tupl
 
     The roles of a requester who is not the user are asked for too: our template brings the user's only.
     """
-    found = dict.fromkeys(reference for draft in drafts for reference in _references(draft))
+    found = dict.fromkeys(reference for draft in drafts for reference in _references(draft, call.fhir_server))
     requesters = [
         reference for reference in found if reference.startswith("Practitioner/") and reference != call.user_id
     ]
@@ -125,11 +140,26 @@ def resources(values: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
             waiting += [entry.get("resource") for entry in listed if isinstance(entry, dict)]
 
 
-def _references(draft: Mapping[str, Any]) -> Iterator[str]:
-    """Relative references (`Type/id`) that may be read; contained, absolute and odd ones are left alone."""
-    for member in ("medicationReference", "requester", "supportingInformation", "reasonReference"):
-        value = draft.get(member)
-        for item in value if isinstance(value, list) else [value]:
-            written = item.get("reference") if isinstance(item, Mapping) else None
-            if isinstance(written, str) and _REFERENCE.fullmatch(written) and written.split("/")[0] in _READABLE:
-                yield written
+def _references(draft: Mapping[str, Any], base: str | None) -> Iterator[str]:
+    """References (`Type/id`) that may be read; contained and odd ones, and those of other servers, are left alone."""
+    for path in _WHERE:
+        for item in _at(draft, path):
+            written = item.get("reference")
+            if isinstance(written, str) and (found := _relative(written, base)):
+                yield found
+
+
+def _at(parent: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[Mapping[str, Any]]:
+    """The objects at the end of a path, whether a member on it holds a list or a single object."""
+    value = parent.get(path[0])
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, Mapping):
+            yield from _at(item, path[1:]) if path[1:] else (item,)
+
+
+def _relative(written: str, base: str | None) -> str | None:
+    """`Type/id` of a reference to something that bears on what we judge, on the client's own server."""
+    plain = written.strip().partition("/_history/")[0]
+    if base and plain.startswith(f"{base.rstrip('/')}/"):
+        plain = plain[len(base.rstrip("/")) + 1 :]
+    return plain if _REFERENCE.fullmatch(plain) and plain.split("/")[0] in _READABLE else None

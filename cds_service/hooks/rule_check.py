@@ -152,10 +152,13 @@ def _belongs(action: Json, at: Step, call: Json) -> Iterator[Breach]:
     context = call.get("context")
     if not isinstance(context, Mapping) or not isinstance(context.get("draftOrders"), Mapping):
         return
-    drafts = {_name(each.get("resource")) for _, each in _listed(context["draftOrders"], "entry")}
+    drafts = {_name(each.get("resource")): each.get("resource") for _, each in _listed(context["draftOrders"], "entry")}
     resource = action.get("resource")
-    if action.get("type") == "update" and isinstance(resource, Mapping) and _name(resource) not in drafts:
-        yield breach("K-06", path_text((*at, "resource")), "is no order of the call")
+    if action.get("type") == "update" and isinstance(resource, Mapping):
+        if _name(resource) not in drafts:
+            yield breach("K-06", path_text((*at, "resource")), "is no order of the call")
+        elif _loses(resource, drafts[_name(resource)]):
+            yield breach("K-05", path_text((*at, "resource")), "loses part of the draft, or has another status")
     deleted = action.get("resourceId")
     if action.get("type") == "delete" and isinstance(deleted, str) and deleted not in drafts:
         yield breach("K-06", path_text((*at, "resourceId")), "is no order of the call")
@@ -164,6 +167,14 @@ def _belongs(action: Json, at: Step, call: Json) -> Iterator[Breach]:
     named = _PATIENT.search(reference) if isinstance(reference, str) else None
     if named and named.group(1) != str(context.get("patientId", "")).split("/")[-1]:
         yield breach("K-10", path_text((*at, "resource")), "is about somebody else")
+
+
+def _loses(resource: Json, draft: Any) -> bool:
+    """Is a member of the draft gone, or its status another?"""
+    if not isinstance(draft, Mapping):
+        return False
+    kept = draft.keys() - {"text"} <= resource.keys()
+    return not kept or resource.get("status") != draft.get("status")
 
 
 def _name(resource: Any) -> str:

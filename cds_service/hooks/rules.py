@@ -92,6 +92,7 @@ _ROWS: tuple[tuple[str, str, bool, str], ...] = (
     ("K-02", "SHALL", True, "action.description is there, a text"),
     ("K-03", "SHALL", True, "create carries a whole new FHIR resource, as an object"),
     ("K-04", "SHALL", True, "update carries the whole changed FHIR resource with its id, as an object"),
+    ("K-05", "derived", True, "update keeps every member of the draft and its status; only its narrative may go"),
     ("K-06", "derived", True, "update and delete name an order of context.draftOrders"),
     ("K-07", "SHOULD", True, "delete names a resource: resourceId `Type/id` (before 2.0: the id in resource)"),
     ("K-08", "SHOULD NOT", False, "delete gives resourceId, not the id in resource (deprecated since 2.0)"),

@@ -123,6 +123,10 @@ class PremedicationRow:
     cap_mg: Decimal | None = None
     restart_hours: Decimal | None = None
     """From this length of interruption on; None: the row says nothing about restarts."""
+    hours_before: Decimal | None = None
+    """Hours before the first dose, where the row names them exactly."""
+    lead: str = "before"
+    """How the row says it in an order: 'before', '1 hour before', 'within 1 hour before' (the first dose)."""
     alternatives: tuple[str, ...] = ()
     restart_says: str = ""
     note: str = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from importlib import resources
@@ -12,18 +12,21 @@ from cds_service.errors import KnowledgeError
 from cds_service.knowledge.label import Label
 from cds_service.knowledge.labels import load_label
 from cds_service.knowledge.policy import Payer, Policy, load_payer, load_policy
+from cds_service.knowledge.questions import load_questions
 from cds_service.knowledge.valuesets import load_value_sets
+from cds_service.order_questions import OrderQuestions
 from cds_service.terminology import ValueSets
 
 
 @dataclass(frozen=True)
 class Knowledge:
-    """Policies (oldest first), labels (oldest first), payers and value sets."""
+    """Policies (oldest first), labels (oldest first), payers, value sets and the order questions."""
 
     policies: tuple[Policy, ...]
     labels: tuple[Label, ...]
     payer_list: tuple[Payer, ...]
     value_sets: ValueSets
+    questions: OrderQuestions
 
     @property
     def payers(self) -> Mapping[str, tuple[str, ...]]:
@@ -74,7 +77,16 @@ def load_knowledge(
         tuple(sorted(labels, key=lambda label: label.from_date)),
         tuple(payers),
         load_value_sets(root / "valuesets"),
+        _questions(root / "questions", policies),
     )
+
+
+def _questions(folder: Traversable, policies: Iterable[Policy]) -> OrderQuestions:
+    """The order questions: one drug, one file."""
+    files = _files(folder, ".toml") if folder.is_dir() else []
+    if len(files) != 1:
+        raise KnowledgeError("questions", "", f"expected one file of order questions, found {len(files)}")
+    return load_questions(files[0], paragraphs={item.id for policy in policies for item in policy.paragraph})
 
 
 def _folders(folder: Traversable) -> list[Traversable]:

@@ -6,6 +6,7 @@ or `any_of`), or says in `not_computed` why it is not.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -51,10 +52,25 @@ class Paragraph:
         """Its own conditions, each beside its text."""
         return _asks(self.conditions)
 
-    @cached_property
-    def rule(self) -> str:
-        """What it asks for, as one text: paragraphs with the same rule and the same parts come out the same."""
-        return repr((self.conditions, self.all_of, self.any_of, self.only_if))
+
+def rules(paragraphs: Mapping[str, Paragraph]) -> Mapping[str, str]:
+    """What each paragraph asks for, down to the last condition of its parts, as one text; parts before wholes.
+
+    What has the same rule comes out the same, whichever edition or reading it stands in.
+    """
+    found: dict[str, str] = {}
+
+    def rule(name: str) -> str:
+        if name not in found:
+            paragraph = paragraphs[name]
+            both = [" ".join(f"{part}({rule(part)})" for part in kind) for kind in (paragraph.all_of, paragraph.any_of)]
+            own = f"{paragraph.conditions!r} only-if:{paragraph.only_if}"
+            found[name] = sys.intern(f"{own} all-of:{both[0]} any-of:{both[1]}")
+        return found[name]
+
+    for name in paragraphs:
+        rule(name)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +151,11 @@ class Policy:
     def computed(self) -> Mapping[str, Paragraph]:
         """The paragraphs that are computed, by id."""
         return {name: paragraph for name, paragraph in self.by_id.items() if not paragraph.not_computed}
+
+    @cached_property
+    def rules(self) -> Mapping[str, str]:
+        """The rules of the computed paragraphs, parts before wholes."""
+        return rules(self.computed)
 
     @cached_property
     def limbs(self) -> frozenset[str]:

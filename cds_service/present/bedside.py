@@ -43,6 +43,7 @@ def premedication_values(document: Document) -> dict[str, object]:
         "confirm": bool(found.get("confirm")),
         "reason": words.sentence(found.get("reason")),
         "corrections": words.corrections(document, "premedication"),
+        "held_back": list(((document.get("offers") or {}).get("premedication") or {}).get("because") or ()),
     }
 
 

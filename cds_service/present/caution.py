@@ -29,9 +29,13 @@ def safety_values(document: Document) -> dict[str, object]:
     """The names of the safety templates: this patient's items by severity, then the list for everyone."""
     found: Sequence[Document] = document.get("safety") or ()
     applies, unknown = _patient(found, "applies"), _patient(found, "unknown")
+    silent = [item for item in unknown if not _grave(item)]
     return {
         "applies": [_item(item) for item in applies],
-        "unknown": [_item(item) if _grave(item) or item.get("evidence") else _short_item(item) for item in unknown],
+        "unknown": [_few_words(item) for item in unknown],
+        "open": [_item(item) for item in unknown if _grave(item)],
+        "to_judge": [_item(item) for item in silent if item.get("evidence")],
+        "ask": [_few_words(item) for item in silent if not item.get("evidence")],
         "lead": _lead(applies, unknown),
         "grave": sum(1 for item in (*applies, *unknown) if _grave(item)),
         "clear": [_short(item) for item in _patient(found, "clear")],
@@ -102,7 +106,6 @@ def _patient(found: Sequence[Document], status: str) -> list[Document]:
 def _item(item: Document) -> dict[str, object]:
     return {
         "title": words.shortened(words.bare(item.get("title")) or item["code"], 70),
-        "short": words.shortened(words.bare(item.get("short")) or item["code"], 90),
         "severity": item.get("severity") or "info",
         "headline": words.inside(words.headline(words.legible(item["says"]), 116)),
         "says": words.inside(words.legible(item["says"])),
@@ -112,10 +115,9 @@ def _item(item: Document) -> dict[str, object]:
     }
 
 
-def _short_item(item: Document) -> dict[str, object]:
-    """An open question without a finding behind it: the list of what to ask shows it by its few words."""
-    short = words.shortened(words.bare(item.get("short")) or item["code"], 90)
-    return {"short": short, "severity": "info", "evidence": None, "title": short}
+def _few_words(item: Document) -> str:
+    """The item as a list names it."""
+    return words.shortened(words.bare(item.get("short")) or item["code"], 90)
 
 
 def _short(item: Document) -> dict[str, object]:

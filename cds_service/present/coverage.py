@@ -26,7 +26,7 @@ def coverage_values(document: Document, policy: Document) -> dict[str, object]:
     """The names of the coverage templates, filled for this policy and the edition before it."""
     criteria = policy.get("criteria") or {}
     contested = {item["criterion"] for item in policy.get("contested") or () if _matters(item)}
-    missing = [item for item in policy.get("missing") or () if not _waits_for_the_dose(item, document)]
+    missing = [item for item in policy.get("missing") or () if not waits_for_the_dose(item, document)]
     return {
         "policy": _edition(policy),
         "insured_if": policy.get("payer") if policy.get("applies") == "unknown" else None,
@@ -118,7 +118,7 @@ def _not_judged(policy: Document) -> list[dict[str, object]]:
     return [{"id": item["id"], "says": words.sentence(item["says"])} for item in found]
 
 
-def _waits_for_the_dose(item: Document, document: Document) -> bool:
+def waits_for_the_dose(item: Document, document: Document) -> bool:
     """While an order is being filled in, an absent dose is normal: what hangs on it is not asked for yet."""
     ordered = (document.get("dose") or {}).get("ordered_mcg_per_day")
     names = item.get("criteria") or ()

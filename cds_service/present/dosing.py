@@ -12,6 +12,7 @@ from typing import Any
 from cds_service.present import words
 from cds_service.present.arithmetic import arithmetic, patient, rows_in_use
 from cds_service.present.dose_findings import NAMED, findings, measure_doubts, obstacle, quoted_text
+from cds_service.present.suggestions.spoken import spoken_doses
 from cds_service.present.toxicity import HALTS, toxicity_values
 from cds_service.present.words import Document
 
@@ -53,6 +54,18 @@ def dose_values(document: Document) -> dict[str, object]:
         "corrections": words.corrections(document, "dose"),
         "order_text": quoted_text(document),
         "measures": measure_doubts(document),
+        **_change(document),
+    }
+
+
+def _change(document: Document) -> dict[str, object]:
+    """The changed dose where it is to be written by hand, and why no button changes the order."""
+    offer = (document.get("offers") or {}).get("dose") or {}
+    by_hand = bool(offer.get("by_hand"))
+    return {
+        "change_to": spoken_doses(offer["steps"]) if by_hand else None,
+        "by_hand": list(offer.get("by_hand") or ()),
+        "held_back": list(offer.get("because") or ()),
     }
 
 

@@ -7,11 +7,11 @@ per policy), most serious first. Nothing to say is `{"cards": []}`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID, uuid5
 
-from cards import Card, Indicator, Link, Templates, render
+from cards import Card, Indicator, Link, Suggestion, Templates, render
 from cards.render import Frame
 from cds_service.present import words
 from cds_service.present.bedside import monitoring_values, premedication_severity, premedication_values
@@ -25,8 +25,11 @@ from cds_service.present.caution import (
 )
 from cds_service.present.coverage import coverage_values, open_policies, source_label
 from cds_service.present.dosing import dose_values, has_dose, severity
+from cds_service.present.questions import asked_on, form_link, named
+from cds_service.present.suggestions import Maker, Orders
 from cds_service.present.words import Document
 
+NO_ORDERS = Orders()
 NAMESPACE = UUID("6f1f3c0e-4f0b-5b1e-9d0c-2b1d6c1f8a31")
 """Ours, for card ids: the same call gives the same ids."""
 TOPICS = ("dose", "safety", "coverage", "premedication", "monitoring", "record")
@@ -60,9 +63,25 @@ def response(
     instance: str,
     templates: Templates,
     unreadable_limit: int = UNREADABLE_LIMIT,
+    form: str | None = None,
+    maker: Maker | None = None,
+    orders: Orders = NO_ORDERS,
 ) -> dict[str, Any]:
-    """The answer to one hook call, ready to be written as JSON. `instance` is the call's hookInstance."""
-    made = cards_of(documents, hook=hook, instance=instance, templates=templates, unreadable_limit=unreadable_limit)
+    """The answer to one hook call, ready to be written as JSON. `instance` is the call's hookInstance.
+
+    `form` is the address of the page that asks order questions, where one is known; `maker` writes suggestions into
+    and beside the `orders` of the call (none without it).
+    """
+    made = cards_of(
+        documents,
+        hook=hook,
+        instance=instance,
+        templates=templates,
+        unreadable_limit=unreadable_limit,
+        form=form,
+        maker=maker,
+        orders=orders,
+    )
     return {"cards": [card.to_json() for _, card in made]}
 
 
@@ -73,20 +92,46 @@ def cards_of(
     instance: str,
     templates: Templates,
     unreadable_limit: int = UNREADABLE_LIMIT,
+    form: str | None = None,
+    maker: Maker | None = None,
+    orders: Orders = NO_ORDERS,
 ) -> list[tuple[str, Card]]:
     """(template id, card) for every card, most serious first."""
     found: list[tuple[int, int, int, str, Card]] = []
+    offered: set[str] = set()
     for number, document in enumerate(documents):
         common = _common(documents, number)
+        buttons = _suggestions(document, hook, maker, orders, identity=f"{instance}/{number}", made=offered)
         for planned in _plan(document, hook, unreadable_limit):
             if planned.template == "record" and _said_before(documents, number):
                 continue
             template = templates[planned.template]
             identity = f"{instance}/{number}/{document['order']['reference']}/{template.topic}/{planned.part}"
-            card = render(template, {**planned.values, **common}, _frame(planned, str(uuid5(NAMESPACE, identity))))
+            questions = asked_on(document, template.topic, planned.part)
+            values = {**planned.values, **common, "questions": named(questions)}
+            frame = _frame(planned, str(uuid5(NAMESPACE, identity)), form_link(form, questions))
+            card = render(template, values, frame)
+            if template.topic in buttons:
+                card = replace(card, suggestions=buttons.pop(template.topic))
             rank = (words.SEVERITY.index(planned.indicator), TOPICS.index(template.topic), number)
             found.append((*rank, planned.template, card))
     return [(template_id, card) for *_, template_id, card in sorted(found, key=lambda item: item[:3])]
+
+
+def _suggestions(
+    document: Document, hook: str, maker: Maker | None, orders: Orders, *, identity: str, made: set[str]
+) -> dict[str, tuple[Suggestion, ...]]:
+    """The suggestions of this document, by the topic of their card."""
+    if maker is None:
+        return {}
+    return maker.suggestions(
+        document,
+        orders,
+        identity=uuid5(NAMESPACE, f"{identity}/{document['order']['reference']}/suggestions"),
+        early=hook == "order-select",
+        coverage=bool(open_policies(document)),
+        made=made,
+    )
 
 
 def _plan(document: Document, hook: str, unreadable_limit: int) -> Iterator[Planned]:
@@ -161,6 +206,6 @@ def _said_before(documents: Sequence[Document], number: int) -> bool:
     return any(earlier.get("unreadable") == own for earlier in documents[:number])
 
 
-def _frame(planned: Planned, uuid: str) -> Frame:
+def _frame(planned: Planned, uuid: str, form: tuple[Link, ...]) -> Frame:
     links = (Link(planned.link_label, planned.url),) if planned.url else ()
-    return Frame(Indicator(planned.indicator), planned.source_label, planned.url, links, uuid)
+    return Frame(Indicator(planned.indicator), planned.source_label, planned.url, (*form, *links), uuid)

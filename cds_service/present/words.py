@@ -115,8 +115,9 @@ def cycles(numbers: object) -> str:
 
 def legible(text: str) -> str:
     """The text with units as people write them, and without codes that only machines read."""
-    for code, shown in _UNITS:
-        text = text.replace(code, shown)
+    if "[" in text or "*" in text or "/" in text:
+        for code, shown in _UNITS:
+            text = text.replace(code, shown)
     return _CODES.sub("", text) if " (" in text else text
 
 

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
+from itertools import islice
 from typing import Any, cast
 
 from jsonschema import Draft202012Validator
@@ -50,6 +51,19 @@ def all_errors(validator: Draft202012Validator, document: object) -> tuple[str, 
     return tuple(": ".join(_told(error)) for error in validator.iter_errors(document))
 
 
+def missing(validator: Draft202012Validator, document: object, *, at_most: int) -> tuple[str, ...]:
+    """The fields that are missing, in the order of the document; looks no further than so many errors."""
+    errors = islice(validator.iter_errors(document), at_most)
+    told = [path_text([*e.absolute_path, n]) for e in errors if e.validator == "required" for n in _lacking(e)]
+    return tuple(dict.fromkeys(told))
+
+
+def _lacking(error: ValidationError) -> list[str]:
+    """The required members that are not there."""
+    wanted, there = cast("list[str]", error.validator_value), cast("dict[str, Any]", error.instance)
+    return [name for name in wanted if name not in there]
+
+
 def path_text(path: Iterable[str | int]) -> str:
     """`context.draftOrders.entry[0].resource`; names that could be data rather than element names become `?`."""
     text = ""
@@ -64,9 +78,7 @@ def path_text(path: Iterable[str | int]) -> str:
 def _told(error: ValidationError) -> tuple[str, str]:
     path: list[str | int] = list(error.absolute_path)
     if error.validator == "required":
-        wanted, there = cast("list[str]", error.validator_value), cast("dict[str, Any]", error.instance)
-        missing = next(name for name in wanted if name not in there)
-        return path_text([*path, missing]), "is missing"
+        return path_text([*path, _lacking(error)[0]]), "is missing"
     return path_text(path), _wrong(error.validator, error.validator_value)
 
 
