@@ -3,8 +3,9 @@
     .venv/bin/python bench/respond.py [--seconds 5]
 
 One waitress worker process each, over loopback. The bare view parses the same body with the same parser and returns
-the same bytes. The two are called in turns of half a second, so that whatever else the machine does befalls both.
-Prints requests per second, p50 with one client, p99 with eight, and the ratio of the p50s, which is the bar: at most 5.
+the same bytes. The two are called in turns of a quarter of a second, and compared turn by turn, so that whatever else
+the machine does befalls both. Prints requests per second, p50 with one client, p99 with eight, and the ratio of the
+p50s, which is the bar: at most 5.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ BAR = 5.0
 PATIENT = "order-sign--child-30kg-flat-28-mcg-mrd-positive"
 PATH = "/cds-services/blinatumomab-order-sign"
 BODY_BYTES = 30_000
-TURN_SECONDS = 0.5
+TURN_SECONDS = 0.25
 
 
 def body() -> bytes:
@@ -124,13 +125,11 @@ def process(target: Callable[..., None], *arguments: bytes) -> Iterator[tuple[in
         server.join()
 
 
-def in_turns(ports: list[int], data: bytes, *, clients: int, seconds: float) -> list[list[float]]:
-    """The timings of each server, called in turns until each had so many seconds."""
-    found: list[list[float]] = [[] for _ in ports]
-    for _ in range(max(1, round(seconds / TURN_SECONDS))):
-        for port, timed in zip(ports, found, strict=True):
-            timed += timings(port, data, clients=clients, seconds=TURN_SECONDS)
-    return found
+def in_turns(ports: list[int], data: bytes, *, clients: int, seconds: float) -> list[list[list[float]]]:
+    """The timings of each server, turn by turn, called in turns until each had so many seconds."""
+    turns = max(1, round(seconds / TURN_SECONDS))
+    found = [[timings(port, data, clients=clients, seconds=TURN_SECONDS) for port in ports] for _ in range(turns)]
+    return [list(each) for each in zip(*found, strict=True)]
 
 
 def answer_of(data: bytes) -> bytes:
@@ -154,13 +153,16 @@ def main() -> int:
         in_turns(ports, data, clients=1, seconds=TURN_SECONDS)
         one = in_turns(ports, data, clients=1, seconds=seconds)
         many = in_turns(ports, data, clients=8, seconds=seconds)
-    p50 = [statistics.median(timed) * 1000 for timed in one]
+    p50s = [[statistics.median(turn) * 1000 for turn in turns] for turns in one]
+    p50 = [statistics.median(each) for each in p50s]
+    ratio = statistics.median(ours / bare for bare, ours in zip(*p50s, strict=True))
     print(f"{'':<22}{'req/s c=8':>9}{'p50 ms c=1':>12}{'p99 ms c=8':>12}{'start-up s':>12}")
     for row, name in enumerate(("bare view", "blinatumomab-cds")):
-        p99 = statistics.quantiles(many[row], n=100)[98] * 1000
-        print(f"{name:<22}{len(many[row]) / seconds:>9.0f}{p50[row]:>12.2f}{p99:>12.2f}{start_up[row]:>12.2f}")
-    print(f"ratio of p50: {p50[1] / p50[0]:.2f} (bar: {BAR:g})")
-    return 0 if p50[1] / p50[0] <= BAR else 1
+        together = [each for turn in many[row] for each in turn]
+        p99 = statistics.quantiles(together, n=100)[98] * 1000
+        print(f"{name:<22}{len(together) / seconds:>9.0f}{p50[row]:>12.2f}{p99:>12.2f}{start_up[row]:>12.2f}")
+    print(f"ratio of p50, median over the turns: {ratio:.2f} (bar: {BAR:g})")
+    return 0 if ratio <= BAR else 1
 
 
 if __name__ == "__main__":

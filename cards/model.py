@@ -46,12 +46,14 @@ def _require(holds: bool, says: str) -> None:
 
 
 def _text(value: str, member: str) -> None:
-    _require(bool(value.strip()), f"{member}: must not be blank")
+    if not value.strip():
+        raise CardError(f"{member}: must not be blank")
 
 
 def _line(value: str, member: str) -> None:
     _text(value, member)
-    _require(len(value.splitlines()) == 1, f"{member}: must be one line")
+    if len(value.splitlines()) != 1:
+        raise CardError(f"{member}: must be one line")
 
 
 def _absolute(url: str, member: str) -> None:
@@ -196,7 +198,8 @@ class Card:
     def __post_init__(self) -> None:
         _line(self.summary, "summary")
         size = len(self.summary)
-        _require(size < SUMMARY_LIMIT, f"summary: {size} characters, must be fewer than {SUMMARY_LIMIT}")
+        if size >= SUMMARY_LIMIT:
+            raise CardError(f"summary: {size} characters, must be fewer than {SUMMARY_LIMIT}")
         _require(isinstance(self.indicator, Indicator), "indicator: must be info, warning or critical")
         recommended = [suggestion for suggestion in self.suggestions if suggestion.is_recommended]
         one = self.selection_behavior is SelectionBehavior.AT_MOST_ONE

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import jinja2
 
-from cards.model import SUMMARY_LIMIT, Card, CardError, Indicator, Link, Source
+from cards.model import SUMMARY_LIMIT, Card, CardError, Indicator, Link, Source, Suggestion
 from cards.template import Template
 
 _GAPS = re.compile(r"\n{3,}")
@@ -23,6 +23,7 @@ class Frame:
     source_url: str | None = None
     links: tuple[Link, ...] = ()
     uuid: str | None = None
+    suggestions: tuple[Suggestion, ...] = ()
 
 
 def render(template: Template, values: Mapping[str, object], frame: Frame) -> Card:
@@ -37,6 +38,7 @@ def render(template: Template, values: Mapping[str, object], frame: Frame) -> Ca
         source=Source(frame.source_label, frame.source_url, template.coding),
         detail=detail,
         uuid=frame.uuid,
+        suggestions=frame.suggestions,
         links=frame.links,
         override_reasons=template.override_reasons,
     )

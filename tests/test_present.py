@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import time
 from decimal import Decimal
+from uuid import UUID, uuid5
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cds_service.present import words
+from cds_service.present.identity import stable_id
 from cds_service.present.plan import response
 from tests.card_reading import INSTANCE, card_about, cards_for, our_templates, topic
 from tests.document_builders import CURRENT, criterion, document, merged, policy, safety, step
@@ -179,3 +183,8 @@ def test_a_response_takes_a_few_milliseconds_at_most() -> None:
         response(one, hook="order-sign", instance=INSTANCE, templates=our_templates())
         times.append(time.perf_counter() - began)
     assert min(times) < 0.02, "templates are compiled once, nothing is read per call"
+
+
+@given(st.uuids(), st.text(max_size=60))
+def test_a_stable_id_is_the_version_5_uuid_of_its_name(namespace: UUID, name: str) -> None:
+    assert stable_id(namespace, name) == str(uuid5(namespace, name))

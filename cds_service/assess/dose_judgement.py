@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 
 from cds_service.assess.dose_amount import NOTHING, Amount, amount_of, bounded, overlapping
 from cds_service.assess.dose_rows import (
@@ -67,7 +68,7 @@ class Judgement:
         """The surface areas (m²) to judge by: one, two in conflict, or None alone."""
         return areas(self.body)
 
-    @property
+    @cached_property
     def start_doses(self) -> tuple[RowDose, ...]:
         """The rows of the order's first day by the label's schedule; several while cycle, day or track is open."""
         return tuple(self.dose(row) for row in self.schedule[0].rows)

@@ -60,10 +60,11 @@ def _join(findings: Iterable[Finding], order: tuple[Status, ...]) -> Finding:
     relevant = [finding for finding in findings if finding.status is not _PASSED_OVER]
     if len(relevant) < 2:
         return relevant[0] if relevant else _NOTHING
+    found = [finding.status for finding in relevant]
     for status in order:
-        deciding = [finding for finding in relevant if finding.status is status]
-        if deciding:
+        if status in found:
             break
+    deciding = [finding for finding in relevant if finding.status is status]
     if len(deciding) == 1:
         return deciding[0]
     settled = [finding.settled_by for finding in deciding if finding.settled_by] if status is not _MET else ()

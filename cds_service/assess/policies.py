@@ -62,7 +62,8 @@ def not_judged() -> dict[str, Any]:
 def verdict(result: PolicyResult) -> dict[str, Any]:
     """The rest of the entry where the policy is judged."""
     by_id = result.policy.by_id
-    shown = {finding.evidence: [evidence(item) for item in finding.evidence] for finding in result.findings.values()}
+    found = {finding.evidence for finding in result.findings.values()}
+    shown = {items: [evidence(item) for item in items] for items in found}
     return {
         "section": result.section,
         "overall": result.overall,

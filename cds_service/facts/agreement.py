@@ -26,8 +26,10 @@ class Told(Generic[T]):
 def agreed(told: Iterable[Told[T]], *, topic: str = "the sources") -> Fact[T]:
     """One fact from all sources. Two different values: None, `conflict`, and a problem that says so."""
     sources = tuple(told)
-    evidence = tuple(dict.fromkeys(source.evidence for source in sources))
-    values = list(dict.fromkeys(source.value for source in sources if source.value is not None))
+    if not sources:
+        return Fact()
+    evidence = tuple(dict.fromkeys([source.evidence for source in sources]))
+    values = list(dict.fromkeys([source.value for source in sources if source.value is not None]))
     if len(values) > 1:
         return Fact(None, evidence, f"{topic} disagree", conflict=True)
     if values:

@@ -42,7 +42,9 @@ class Chart:
 
     def of(self, *types: str) -> tuple[Entry, ...]:
         """Every entry of these resource types, drafts first."""
-        return tuple(entry for kind in types for entry in self.entries.get(kind, ()))
+        if len(types) == 1:
+            return self.entries.get(types[0], ())
+        return tuple([entry for kind in types for entry in self.entries.get(kind, ())])
 
     def find(self, written: str | None, within: Json = EMPTY) -> Entry | None:
         """What a literal reference leads to: contained (`#id`, looked for in `within`), drafted, or prefetched."""

@@ -20,7 +20,9 @@ THEMES = (
     ("Pregnancy and breastfeeding", ("contraception", "lactation-48h", "newborn-b-cells")),
     ("Preparation, pump and line", ("preparation-errors", "pump", "bag-rates", "line-flush", "interruption")),
 )
-_Brief = tuple[tuple[str, Any], ...]
+_BRIEF = ("code", "title", "short", "citation", "confirm")
+_Brief = tuple[Any, ...]
+"""These members of an item."""
 OTHER_THEME = "Also"
 """Topics of the label that have no theme yet are never left out."""
 
@@ -57,7 +59,7 @@ def _grave(item: Document) -> bool:
 
 def _brief(item: Document) -> _Brief:
     """What the list for everyone shows of an item of the label."""
-    return tuple((name, item.get(name)) for name in ("code", "title", "short", "citation", "confirm"))
+    return tuple([item.get(name) for name in _BRIEF])
 
 
 @lru_cache(maxsize=16)
@@ -68,7 +70,7 @@ def _themes(items: tuple[_Brief, ...]) -> Sequence[Document]:
     """
     theme_of = {code: theme for theme, codes in THEMES for code in codes}
     found: dict[str, list[Document]] = {theme: [] for theme in (*(name for name, _ in THEMES), OTHER_THEME)}
-    for item in (dict(each) for each in items):
+    for item in (dict(zip(_BRIEF, each, strict=True)) for each in items):
         found[theme_of.get(item["code"], OTHER_THEME)].append(item)
     return [
         {

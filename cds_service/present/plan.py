@@ -7,7 +7,7 @@ per policy), most serious first. Nothing to say is `{"cards": []}`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -25,6 +25,7 @@ from cds_service.present.caution import (
 )
 from cds_service.present.coverage import coverage_values, open_policies, source_label
 from cds_service.present.dosing import dose_values, has_dose, severity
+from cds_service.present.identity import stable_id
 from cds_service.present.questions import asked_on, form_link, named
 from cds_service.present.suggestions import Maker, Orders
 from cds_service.present.words import Document
@@ -109,10 +110,15 @@ def cards_of(
             identity = f"{instance}/{number}/{document['order']['reference']}/{template.topic}/{planned.part}"
             questions = asked_on(document, template.topic, planned.part)
             values = {**planned.values, **common, "questions": named(questions)}
-            frame = _frame(planned, str(uuid5(NAMESPACE, identity)), form_link(form, questions))
+            frame = Frame(
+                Indicator(planned.indicator),
+                planned.source_label,
+                planned.url,
+                (*form_link(form, questions), *_links(planned)),
+                stable_id(NAMESPACE, identity),
+                buttons.pop(template.topic, ()),
+            )
             card = render(template, values, frame)
-            if template.topic in buttons:
-                card = replace(card, suggestions=buttons.pop(template.topic))
             rank = (words.SEVERITY.index(planned.indicator), TOPICS.index(template.topic), number)
             found.append((*rank, planned.template, card))
     return [(template_id, card) for *_, template_id, card in sorted(found, key=lambda item: item[:3])]
@@ -206,6 +212,5 @@ def _said_before(documents: Sequence[Document], number: int) -> bool:
     return any(earlier.get("unreadable") == own for earlier in documents[:number])
 
 
-def _frame(planned: Planned, uuid: str, form: tuple[Link, ...]) -> Frame:
-    links = (Link(planned.link_label, planned.url),) if planned.url else ()
-    return Frame(Indicator(planned.indicator), planned.source_label, planned.url, (*form, *links), uuid)
+def _links(planned: Planned) -> tuple[Link, ...]:
+    return (Link(planned.link_label, planned.url),) if planned.url else ()

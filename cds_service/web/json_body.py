@@ -41,7 +41,12 @@ def parse_json(data: bytes) -> Any:
 
 def dump_json(document: object) -> str:
     """Compact JSON, keys in the order given, Decimals digit by digit. Raises ValueError for NaN."""
-    return str(simplejson.dumps(document, use_decimal=True, ensure_ascii=False, separators=(",", ":")))
+    return str(_ENCODER.encode(document))
+
+
+_ENCODER = simplejson.JSONEncoder(
+    use_decimal=True, ensure_ascii=False, separators=(",", ":"), namedtuple_as_object=False
+)
 
 
 class _DuplicateKeyError(ValueError):

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from cards import Action, Suggestion
 from cds_service.errors import KnowledgeError
 from cds_service.present import words as shown
+from cds_service.present.identity import stable_id
 from cds_service.present.suggestions.draft import changed_order
 from cds_service.present.suggestions.medication import (
     ROUTES,
@@ -209,7 +210,7 @@ def _reference(value: Any) -> str | None:
 
 
 def _suggestion(identity: UUID, kind: str, label: str, *actions: Action) -> Suggestion:
-    return Suggestion(label, str(uuid5(identity, kind)), None, actions)
+    return Suggestion(label, stable_id(identity, kind), None, actions)
 
 
 def _by_topic(found: Sequence[tuple[str, str, Suggestion | None]], made: set[str]) -> dict[str, tuple[Suggestion, ...]]:
