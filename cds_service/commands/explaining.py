@@ -37,7 +37,9 @@ def _known(knowledge: Knowledge) -> Iterator[str]:
         yield from (paragraph.id for paragraph in policy.paragraph)
     for label in knowledge.labels:
         yield from (item.code for item in label.guidance)
-        yield from (row.id for row in label.rows)
+        yield from (
+            each.id for rows in (label.rows, label.toxicity_rules, label.premedication, label.bags) for each in rows
+        )
 
 
 def _in_policy(policy: Policy, wanted: str) -> Iterator[list[str]]:
@@ -92,11 +94,28 @@ def _in_label(label: Label, wanted: str) -> Iterator[list[str]]:
             dose = f"{row.mcg_per_day} mcg/day from {label.weight_line_kg} kg, else {row.mcg_per_m2_per_day} mcg/m²/day"
             head = f"[bold]{escape(label.title)}[/bold]  row {row.id} ({escape(row.citation)}, grade {row.grade})"
             yield [head, f"  {row.track}, cycles {cycles}, days {days}: {dose}, at most {row.cap_mcg_per_day} mcg/day"]
-    for item in label.guidance:
-        if low in (item.code.lower(), item.citation.lower()):
-            head = f"[bold]{escape(label.title)}[/bold]  {item.code} ({escape(item.citation)}, grade {item.grade})"
-            yield [head, f"  {escape(item.title)}: {escape(item.says)}"]
+    for name, citation, grade, says in _said_in_words(label):
+        if low in (name.lower(), citation.lower()):
+            head = f"[bold]{escape(label.title)}[/bold]  {name} ({escape(citation)}, grade {grade})"
+            yield [head, f"  {escape(says)}"]
     yield from _discrepancies(label.discrepancies, wanted)
+
+
+def _said_in_words(label: Label) -> Iterator[tuple[str, str, str, str]]:
+    """(name, citation, grade, what it says) of the label's topics, toxicity lines, premedication rows and bags."""
+    for item in label.guidance:
+        yield item.code, item.citation, item.grade, f"{item.title}: {item.says}"
+    for rule in label.toxicity_rules:
+        grades = f", CTCAE grade {' or '.join(map(str, rule.grades))}" if rule.grades else ""
+        yield rule.id, rule.citation, rule.grade, f"{rule.event}{grades}: {rule.says}"
+    for row in label.premedication:
+        dose = f"{row.dose_mg} mg" if row.dose_mg else f"{row.dose_mg_per_m2} mg/m², at most {row.cap_mg} mg"
+        says = f"{row.track}, {row.age_group}: {row.agent} {dose} {row.route}, {row.timing}. {row.restart_says}"
+        yield row.id, row.citation, row.grade, says
+    for bag in label.bags:
+        limit = f", not under {bag.minimum_kg} kg" if bag.minimum_kg else ""
+        diluent = "with benzyl alcohol" if bag.preserved else "preservative-free"
+        yield bag.id, bag.citation, bag.grade, f"{bag.hours} h at {bag.ml_per_hour} mL/h, {diluent}{limit}"
 
 
 def _discrepancies(items: tuple[Discrepancy, ...], wanted: str) -> Iterator[list[str]]:

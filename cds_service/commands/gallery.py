@@ -13,6 +13,7 @@ from cds_service.hooks.call import HookCall
 from cds_service.hooks.services import service_for, services
 from cds_service.parts import Parts
 from cds_service.present.gallery import gallery_folder, outdated, refresh
+from cds_service.present.suggestions import Orders
 from fhir_fixtures import hook_calls
 
 _EARLY = "early--"
@@ -34,22 +35,25 @@ def refresh_gallery(parts: Parts) -> tuple[str, ...]:
     examples = stale_examples(parts)
     for file, text in examples.items():
         file.write_text(text, encoding="utf-8")
-    return (*(f"examples/{file.name}" for file in examples), *refresh())
+    return (*(f"examples/{file.name}" for file in examples), *refresh(parts.maker))
 
 
 def stale_gallery(parts: Parts) -> tuple[str, ...]:
     """What `refresh_gallery` would touch; writes nothing."""
-    return (*(f"examples/{file.name}" for file in stale_examples(parts)), *outdated())
+    return (*(f"examples/{file.name}" for file in stale_examples(parts)), *outdated(parts.maker))
 
 
 def _example(name: str, parts: Parts) -> str:
     """The assessment of the fixture call that an example shows: `early--x` is x at order-select, x is order-sign."""
-    call = f"order-select--{name.removeprefix(_EARLY)}" if name.startswith(_EARLY) else f"order-sign--{name}"
-    body = hook_calls()[call]
+    which = f"order-select--{name.removeprefix(_EARLY)}" if name.startswith(_EARLY) else f"order-sign--{name}"
+    body = hook_calls()[which]
     service = service_for(body["hook"], services(parts.settings.canonical_base))
     assert service is not None, body["hook"]  # noqa: S101 - our own fixtures name our own hooks
-    document = advise(HookCall.parse(body, service=service), parts, today=_DAY).assessments[0]
-    return str(simplejson.dumps(_cut(document), use_decimal=True, indent=1, ensure_ascii=False)) + "\n"
+    call = HookCall.parse(body, service=service)
+    document = advise(call, parts, today=_DAY).assessments[0]
+    draft = Orders(call.drafts, call.draft_urls).draft(document["order"]["reference"])
+    shown = {**_cut(document), "draft": draft}
+    return str(simplejson.dumps(shown, use_decimal=True, indent=1, ensure_ascii=False)) + "\n"
 
 
 def _cut(document: dict[str, Any]) -> dict[str, Any]:

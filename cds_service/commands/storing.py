@@ -1,7 +1,8 @@
-"""The store as the commands use it: opened for the service, and `database upgrade | check | purge`."""
+"""The store as the commands use it: opened for the service, and `database upgrade | check | purge | erase`."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -12,11 +13,13 @@ from rich.console import Console
 
 from cds_service.commands.console import console
 from cds_service.commands.report_words import counted
+from cds_service.decisions import Mask
 from cds_service.errors import StoreError
-from cds_service.journal import Journal
+from cds_service.journal import Journal, site_key
 from cds_service.parts import Parts
 from cds_service.settings import Settings, default_database
 from cds_service.store import Store
+from cds_service.store.erasing import erase_patient, scrub
 
 NONE = "none"
 """The setting `database` of a service that keeps nothing."""
@@ -113,9 +116,36 @@ def check(database: str | None) -> None:
 def purge(database: str | None, days: int | None) -> None:
     """Delete decisions and feedback that are older than the setting allows.
 
-    `serve` does this itself once a day.
+    By the moment of the answer, and the moment the feedback came. `serve` does this itself once a day.
     """
     with opened(database) as store:
         kept = Settings().decision_retention_days if days is None else days
         gone = store.purge(datetime.now(UTC) - timedelta(days=kept))
+        scrub(store)
         console().print(f"{store.place}: {gone} entries older than {kept} days deleted", soft_wrap=True)
+
+
+@database.command()
+@_DATABASE
+@click.option("--patient", required=True, metavar="ID", help="The patient's id on the FHIR server, as calls have it.")
+def erase(database: str | None, patient: str) -> None:
+    """Delete every decision about one patient, and the feedback on its cards.
+
+    Records hold a keyed hash instead of the id; it is made anew here, so the setting site_secret has to be the one with
+    which they were written. '-' reads the id from standard input, so that it stands in no shell history. Backups keep
+    what they have: erase there, or let them run out.
+
+    \b
+    Example:  blinatumomab-cds database erase --patient 5f2d81
+    """
+    written = sys.stdin.read().strip() if patient == "-" else patient.strip()
+    bare = written.rstrip("/").rpartition("/")[2]
+    if not bare:
+        raise click.BadParameter("give the id of a patient", param_hint="--patient")
+    with opened(database) as store:
+        mask = Mask(site_key(Settings(), store))
+        gone = erase_patient(store, {mask.hashed("patient", each) for each in (bare, f"Patient/{bare}", written)})
+        told = f"{counted(gone.decisions, 'decision')} and {gone.feedback} of feedback erased"
+        console().print(f"{store.place}: {told}", soft_wrap=True)
+        if not gone.decisions:
+            console(remarks=True).print("Nothing was on record under this id with the present site_secret.")

@@ -103,8 +103,15 @@ def _prepare_connection(connection: Any, _record: object) -> None:
 
 def _begin(connection: Connection) -> None:
     """Writers queue up at the start: a reader that turns writer half-way would fail at once instead of waiting."""
-    reads = connection.get_execution_options().get("only_reads")
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+    options = connection.get_execution_options()
+    if options.get("no_begin"):
+        return
+    if options.get("only_reads"):
+        connection.exec_driver_sql("BEGIN")
+        return
+    # Of the connection, and another user of the pool may have left it otherwise; cannot be set once it has begun.
+    connection.exec_driver_sql(f"PRAGMA synchronous = {'NORMAL' if options.get('hurried') else 'FULL'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _server(url: URL) -> Engine:

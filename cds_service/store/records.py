@@ -83,3 +83,23 @@ class Recorded:
     entries: int
     new: int
     unmatched: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRecord:
+    """A registered client, as an operator described it. Public keys only; whoever makes it has checked that.
+
+    `id` is of this registration: one that is changed has another. `services` are ids or `*`; `fhir_servers` are bases.
+    """
+
+    id: str
+    name: str
+    issuer: str
+    added: datetime
+    tenant: str | None = None
+    services: tuple[str, ...] = ("*",)
+    fhir_servers: tuple[str, ...] = ()
+    jwks: Mapping[str, Any] | None = None
+    jku: str | None = None
+    sandbox_key: bool = False
+    """Keys whose private half is public are taken as well."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from cds_service.store import address, rows, schema
@@ -29,7 +29,8 @@ class Store:
     def __init__(self, database: str, *, create: bool = True, migrate: bool = True):
         """`database` is a path or URL. Raises StoreError when a file of that name cannot be had."""
         self._engine = address.engine_at(database, create=create)
-        self._reading = self._engine.execution_options(only_reads=True)
+        self._hurried = self._engine.execution_options(hurried=True)
+        self._only_reads = self._engine.execution_options(only_reads=True)
         self._migrate, self._lock, self._prepared = migrate, Lock(), False
         self.is_file = self._engine.dialect.name == "sqlite"
         self.place = address.place(self._engine)
@@ -67,7 +68,7 @@ class Store:
     def record_decisions(self, decisions: Sequence[Decision]) -> None:
         """Keep these decisions, all or none. Durable when it returns. Raises StoreError."""
         cards = [row for decision in decisions for row in rows.of_cards(decision)]
-        with self._writing("keep decisions") as connection:
+        with self.writing("keep decisions") as connection:
             if decisions:
                 connection.execute(insert(DECISIONS), [rows.of_decision(decision) for decision in decisions])
             if cards:
@@ -81,9 +82,9 @@ class Store:
         by_id = {entry.id: rows.of_feedback(entry) for entry in entries}
         ordered = [by_id[key] for key in sorted(by_id)]  # one order for all writers, so that none waits in a ring
         new = 0
-        with self._writing("keep feedback") as connection:
+        with self.writing("keep feedback") as connection:
             for start in range(0, len(ordered), _AT_ONCE):
-                new += self._insert_new(connection, FEEDBACK, ordered[start : start + _AT_ONCE])
+                new += self.insert_new(connection, FEEDBACK, ordered[start : start + _AT_ONCE])
             known = self._known_cards(connection, sorted({entry.card for entry in entries}))
         return Recorded(len(entries), new, sum(entry.card not in known for entry in entries))
 
@@ -94,15 +95,15 @@ class Store:
             some = select(table.c.id).where(moment < before).limit(_AT_ONCE)
             deleted = _AT_ONCE
             while deleted == _AT_ONCE:  # in pieces, so that nobody waits long for the lock
-                with self._writing("delete what is old") as connection:
+                with self.writing("delete what is old") as connection:
                     deleted = connection.execute(delete(table).where(table.c.id.in_(some))).rowcount
                 gone += deleted
         return gone
 
     def install_key(self) -> bytes:
         """The random key of this installation, made on first use and the same for all who share the database."""
-        with self._writing("read the key of the installation") as connection:
-            self._insert_new(connection, SITE, [{"name": "key", "value": secrets.token_hex(32)}])
+        with self.writing("read the key of the installation") as connection:
+            self.insert_new(connection, SITE, [{"name": "key", "value": secrets.token_hex(32)}])
             value = connection.execute(select(SITE.c.value).where(SITE.c.name == "key")).scalar_one()
         return bytes.fromhex(value)
 
@@ -110,7 +111,7 @@ class Store:
 
     def count(self, since: datetime | None = None, until: datetime | None = None) -> int:
         """How many decisions there are. Raises StoreError."""
-        with self._reader("count decisions") as connection:
+        with self.reading("count decisions") as connection:
             query = select(func.count()).select_from(DECISIONS).where(*rows.between(DECISIONS.c.at, since, until))
             return int(connection.execute(query).scalar_one())
 
@@ -118,7 +119,7 @@ class Store:
         """Every decision made from `since` to before `until`, oldest first; read piece by piece. Raises StoreError."""
         after = None
         while True:
-            with self._reader("read decisions") as connection:
+            with self.reading("read decisions") as connection:
                 found = rows.some_decisions(connection, since, until, after=after, limit=_AT_ONCE)
             yield from found
             if len(found) < _AT_ONCE:
@@ -127,17 +128,17 @@ class Store:
 
     def decision(self, decision_id: str) -> Decision | None:
         """The decision of this id, if it is still there. Raises StoreError."""
-        with self._reader("read a decision") as connection:
+        with self.reading("read a decision") as connection:
             return next(iter(rows.decisions_of(connection, [DECISIONS.c.id == decision_id])), None)
 
     def feedback(self, since: datetime | None = None) -> list[tuple[FeedbackEntry, bool]]:
         """All feedback received from `since` on, oldest first, and whether its card is on record. Raises StoreError."""
-        with self._reader("read feedback") as connection:
+        with self.reading("read feedback") as connection:
             return rows.feedback_of(connection, rows.between(FEEDBACK.c.received, since, None))
 
-    # --- inside ------------------------------------------------------------------------------------------
+    # --- for the parts of the store ----------------------------------------------------------------------
 
-    def _insert_new(self, connection: Connection, table: Any, new: Sequence[dict[str, Any]]) -> int:
+    def insert_new(self, connection: Connection, table: Any, new: Sequence[dict[str, Any]]) -> int:
         """Insert the rows whose key is not there yet; how many."""
         kind = _INSERT[connection.dialect.name]
         key = next(iter(table.primary_key))
@@ -152,13 +153,27 @@ class Store:
         return known
 
     @contextmanager
-    def _writing(self, doing: str) -> Iterator[Connection]:
+    def writing(self, doing: str, *, hurried: bool = False) -> Iterator[Connection]:
+        """A transaction that changes something; errors are told as "cannot <doing>". Raises StoreError.
+
+        One that is `hurried` does not wait for the disk: it outlives the process, perhaps not a crash of the machine.
+        """
         self.prepare()
-        with told(doing), self._engine.begin() as connection:
+        with told(doing), (self._hurried if hurried else self._engine).begin() as connection:
+            if hurried and not self.is_file:
+                connection.execute(text("SET LOCAL synchronous_commit TO OFF"))
             yield connection
 
     @contextmanager
-    def _reader(self, doing: str) -> Iterator[Connection]:
+    def reading(self, doing: str) -> Iterator[Connection]:
+        """A transaction that changes nothing. Raises StoreError."""
         self.prepare()
-        with told(doing), self._reading.begin() as connection:
+        with told(doing), self._only_reads.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def outside(self, doing: str) -> Iterator[Connection]:
+        """A connection without a transaction, for what the database does only there. Raises StoreError."""
+        self.prepare()
+        with told(doing), self._engine.connect().execution_options(no_begin=True) as connection:
             yield connection

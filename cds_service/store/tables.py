@@ -102,3 +102,30 @@ FEEDBACK = Table(
     Index("feedback_by_card", "card"),
     Index("feedback_in_time", "received"),
 )
+
+CLIENTS = Table(
+    "clients",
+    METADATA,
+    Column("id", String(36), primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("issuer", String(256), nullable=False),
+    Column("tenant", String(256), nullable=False),
+    Column("added", Moment, nullable=False),
+    Column("services", JSON, nullable=False),
+    Column("fhir_servers", JSON, nullable=False),
+    Column("jwks", JSON),
+    Column("jku", Text),
+    Column("sandbox_key", Boolean, nullable=False),
+    Index("clients_by_name", "name", unique=True),
+    Index("clients_by_issuer", "issuer", "tenant", unique=True),
+)
+"""Who may call. An empty `tenant` is none: NULL would not be held unique."""
+
+SPENT_TOKENS = Table(
+    "spent_tokens",
+    METADATA,
+    Column("key", String(64), primary_key=True),
+    Column("until", Moment, nullable=False),
+    Index("spent_tokens_in_time", "until"),
+)
+"""Tokens that have been used, as a hash of issuer and `jti`; `until` they would be valid."""
