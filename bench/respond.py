@@ -134,7 +134,7 @@ def in_turns(ports: list[int], data: bytes, *, clients: int, seconds: float) -> 
 
 def answer_of(data: bytes) -> bytes:
     """The bytes our service answers, for the bare view to return."""
-    client = create_app(Settings()).test_client()
+    client = create_app(Settings(), open_to_all=True).test_client()
     return client.post(PATH, data=data, content_type="application/json").data
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import jinja2
 
@@ -35,13 +36,17 @@ def render(template: Template, values: Mapping[str, object], frame: Frame) -> Ca
     return Card(
         summary=summary,
         indicator=frame.indicator,
-        source=Source(frame.source_label, frame.source_url, template.coding),
+        source=_source(frame.source_label, frame.source_url, template.coding),
         detail=detail,
         uuid=frame.uuid,
         suggestions=frame.suggestions,
         links=frame.links,
         override_reasons=template.override_reasons,
     )
+
+
+_source = lru_cache(maxsize=64)(Source)
+"""Checked once: documents are few."""
 
 
 def _words(template: Template, names: dict[str, object]) -> tuple[str, str]:

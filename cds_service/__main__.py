@@ -7,15 +7,13 @@ from datetime import UTC, date, datetime
 from typing import Any, BinaryIO
 
 import click
-from pydantic import ValidationError
 
 from cds_service import __version__
-from cds_service.commands import assessing, checking, explaining, outward, storing
+from cds_service.commands import assessing, checking, clients, configured, explaining, outward, storing
 from cds_service.commands.console import console
 from cds_service.commands.report import report
 from cds_service.errors import BlinatumomabCdsError, CallError
 from cds_service.parts import Parts, load_parts
-from cds_service.settings import Settings
 from cds_service.web.json_body import dump_json
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -40,6 +38,7 @@ def main() -> None:
     See it work:        blinatumomab-cds demo
     Judge a hook call:  blinatumomab-cds assess call.json
     Serve a sandbox:    blinatumomab-cds serve --open
+    Let a client in:    blinatumomab-cds client add --help
     Check the texts:    blinatumomab-cds check
     Try any service:    blinatumomab-cds try http://127.0.0.1:8080
 
@@ -56,16 +55,17 @@ def main() -> None:
 def serve(host: str, port: int, open_to_all: bool) -> None:
     """Answer hook calls over HTTP.
 
-    Discovery is at /cds-services, health at /health. Without --open the service refuses to start, because this
-    version cannot tell its clients apart.
+    Discovery is at /cds-services, health at /health. Only clients that are registered (see 'client add') may call,
+    with tokens for the setting public_url; with --open, anyone may.
 
     \b
-    Example:  blinatumomab-cds serve --open --port 8080
-              curl http://127.0.0.1:8080/cds-services
+    Examples:  blinatumomab-cds serve --port 8080
+               blinatumomab-cds serve --open --port 8080
+               curl http://127.0.0.1:8080/cds-services
     """
     from cds_service.commands.serving import start
 
-    start(_settings(), host=host, port=port, open_to_all=open_to_all, remarks=console(remarks=True))
+    start(configured.settings(), host=host, port=port, open_to_all=open_to_all, remarks=console(remarks=True))
 
 
 @main.command()
@@ -82,7 +82,7 @@ def demo(patient: str | None, whole: bool) -> None:
     if patient not in (None, *(scene.patient for scene in SCENES)):
         names = "\n  ".join(dict.fromkeys(scene.patient for scene in SCENES))
         raise click.BadParameter(f"no such patient in the demo; there are:\n  {names}", param_hint="--patient")
-    demonstrate(_settings(), console(), only=patient, whole=whole)
+    demonstrate(configured.settings(), console(), only=patient, whole=whole)
 
 
 @main.command()
@@ -202,21 +202,12 @@ main.add_command(outward.try_)
 main.add_command(outward.fixtures)
 main.add_command(report)
 main.add_command(storing.database)
-
-
-def _settings() -> Settings:
-    try:
-        return Settings()
-    except ValidationError as mistake:
-        told = "\n".join(
-            f"  BLINATUMOMAB_CDS_{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in mistake.errors()
-        )
-        raise click.ClickException(f"the settings are wrong:\n{told}") from mistake
+main.add_command(clients.client)
 
 
 def _parts() -> Parts:
     try:
-        return load_parts(_settings())
+        return load_parts(configured.settings())
     except BlinatumomabCdsError as mistake:
         raise click.ClickException(str(mistake)) from mistake
 

@@ -1,6 +1,6 @@
 """Wiring: settings -> loaded parts -> Flask app -> server. The only module that knows everyone. Decides nothing.
 
-Whether anyone may call is not decided here: the command line insists on saying so before it serves.
+Who may call has to be said by whoever makes an app: nothing is open because nobody thought of it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
+from functools import partial
 from importlib import resources
 from threading import Thread
 from typing import Any
@@ -17,25 +18,40 @@ from typing import Any
 import waitress
 from flask import Flask
 
-from cds_service import __version__, guidance
+from cds_service import __version__, guidance, slow_clients
 from cds_service.ehr import Ehr
+from cds_service.errors import SettingsError
 from cds_service.hooks.call import HookCall
 from cds_service.hooks.services import ORDER_SIGN, service_for, services
 from cds_service.journal import Journal
 from cds_service.parts import Parts, load_parts
 from cds_service.present.questionnaire import question_resources
 from cds_service.settings import Settings
-from cds_service.web import call_log, definitions, discovery, feedback, health, problems, questions
+from cds_service.trust.caller import Admit
+from cds_service.web import (
+    call_log,
+    cors,
+    definitions,
+    discovery,
+    feedback,
+    gate,
+    headers,
+    health,
+    problems,
+    questions,
+)
 from cds_service.web import services as calls
 from cds_service.web.desk import Desk, keeps_nothing, local_today
 from cds_service.web.json_body import dump_json, parse_json
 from cds_service.web.questions import QuestionDesk
+from cds_service.web.size import check_entries
 
 Advise = Callable[[HookCall, date], guidance.Guidance]
 """A call and the day -> what is decided and answered."""
 
+_OPEN = "anyone who reaches this service may call it: synthetic patients only"
 _OBJECTS_BETWEEN_COLLECTIONS = 20_000
-_SPOOLED = 8
+_SPOOLED = 3
 """The server itself takes bodies up to this multiple of the limit, so that the refusal is our JSON, and is read."""
 
 
@@ -44,16 +60,22 @@ def create_app(
     *,
     parts: Parts | None = None,
     advise: Advise | None = None,
+    admit: Admit | None = None,
     open_to_all: bool = False,
     read_loopback: bool = False,
     journal: Journal | None = None,
     today: Callable[[], date] = local_today,
 ) -> Flask:
-    """The WSGI app. `advise` replaces the spine (tests, bench); `open_to_all` is only reported, by `/health`.
+    """The WSGI app. `admit` says who may call; without it, only `open_to_all` says that anyone may.
 
-    Without a `journal` nothing is kept, and feedback is refused with 503.
-    Raises KnowledgeError when `parts` are not given and a file is wrong.
+    `advise` replaces the spine (tests, bench). Without a `journal` nothing is kept, and feedback is refused with 503.
+    Raises SettingsError when it is not said who may call, and KnowledgeError when `parts` are not given and a file is
+    wrong.
     """
+    if (admit is None) != open_to_all:
+        raise SettingsError("say who may call: either admit, or open_to_all")
+    if admit is not None and not settings.public_url:
+        raise SettingsError("tokens name the public address of this service, so public_url has to be set")
     if advise is None:
         parts = parts or load_parts(settings)
         advise = _spine(parts, Ehr(settings, loopback=read_loopback))
@@ -62,6 +84,7 @@ def create_app(
         answer=_answering(advise, journal),
         health=_health(parts, open_to_all),
         today=today,
+        check=partial(check_entries, settings=settings),
         keep_feedback=journal.keep_feedback if journal else keeps_nothing,
     )
     app = Flask("cds_service", static_folder=None)
@@ -69,6 +92,9 @@ def create_app(
     app.url_map.merge_slashes = False
     call_log.register(app)
     problems.register(app)
+    headers.register(app, public_url=settings.public_url)
+    cors.register(app, settings.cors_origins, sandbox=open_to_all and read_loopback)  # a preflight has no token
+    gate.register(app, admit, settings.public_url)
     for room in (discovery, calls, feedback, health):
         app.register_blueprint(room.routes(desk))
     if parts is not None:
@@ -80,7 +106,7 @@ def _ask_order_questions(app: Flask, desk: Desk, parts: Parts) -> None:
     """The form, and the Questionnaire with its codes, made here once."""
     asked, settings, newest = parts.knowledge.questions, parts.settings, parts.knowledge.policies[-1]
     policy = f"{newest.id}, review of {newest.version.isoformat()}"
-    asking = QuestionDesk(asked, settings.canonical_base, policy, settings.frame_ancestors)
+    asking = QuestionDesk(asked, settings.canonical_base, policy, parts.form_links, settings.frame_ancestors)
     app.register_blueprint(questions.routes(desk, asking))
     app.register_blueprint(definitions.routes(question_resources(asked, settings.canonical_base)))
 
@@ -109,15 +135,20 @@ def settle() -> None:
 
 def make_server(app: Flask, *, host: str = "127.0.0.1", port: int = 0) -> Any:
     """A waitress server, bound but not yet running: `.run()`, `.close()`, `.effective_port` (0 takes a free one)."""
-    return waitress.create_server(
+    listening: dict[int, Any] = {}
+    server = waitress.create_server(
         app,
+        map=listening,
         host=host,
         port=port,
         threads=8,
         ident=None,
         max_request_body_size=_SPOOLED * app.config["MAX_CONTENT_LENGTH"],
         clear_untrusted_proxy_headers=True,
+        **slow_clients.limits(),
     )
+    slow_clients.pace(listening.values())
+    return server
 
 
 def serve(app: Flask, host: str, port: int) -> None:
@@ -171,6 +202,7 @@ def _health(parts: Parts | None, open_to_all: bool) -> dict[str, Any]:
         "service": "blinatumomab-cds",
         "version": __version__,
         "open": open_to_all,
+        **({"warning": _OPEN} if open_to_all else {}),
         "policies": [
             {"id": policy.id, "payer": policy.payer, "version": policy.version.isoformat()} for policy in policies
         ],

@@ -2,6 +2,8 @@
 
     BlinatumomabCdsError
     ├── CallError             the caller's request cannot be understood      → 400 (or the status it carries)
+    │   ├── NotAdmittedError       not a client of ours, whatever the reason      → 401
+    │   ├── UnavailableError       a door that cannot be guarded stays shut       → 503
     │   ├── UnknownServiceError    no such service id                             → 404
     │   └── TooLargeError          the body is larger than we read                → 413
     ├── KnowledgeError        a knowledge file or template is wrong          → start-up stops
@@ -43,6 +45,31 @@ class UnknownServiceError(CallError):
 
     status = 404
     code = "not-found"
+
+
+class NotAdmittedError(CallError):
+    """The caller is not admitted. It is never told why; `reason`, a short code of ours, is for the log alone."""
+
+    status = 401
+    code = "login"
+
+    def __init__(self, reason: str, client: str | None = None):
+        super().__init__(
+            "this client is not admitted",
+            mend="Send a valid token of a registered client for this address. The service's operator can tell more.",
+        )
+        self.reason, self.client = reason, client
+
+
+class UnavailableError(CallError):
+    """Whether the caller may come in cannot be told at the moment; so it may not."""
+
+    status = 503
+    code = "transient"
+
+    def __init__(self, reason: str):
+        super().__init__("this service cannot tell its clients apart at the moment", mend="Send it again later.")
+        self.reason = reason
 
 
 class TooLargeError(CallError):

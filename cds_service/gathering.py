@@ -36,7 +36,7 @@ def gather(call: HookCall, needs: Sequence[Need], fetch: Fetch, *, seconds: floa
     """Read the needs, if the call names a server, and put what came where the templates would have put it."""
     if not needs or not call.fhir_server:
         return Gathered(call.prefetch)
-    fetched = fetch(Access(call.fhir_server, call.access_token), needs, seconds=seconds)
+    fetched = fetch(Access(call.fhir_server, call.access_token, call.servers), needs, seconds=seconds)
     templates = {need.key: fetched.values[need.key] for need in needs if need.template and need.key in fetched.values}
     others = [fetched.values[need.key] for need in needs if not need.template and fetched.values.get(need.key)]
     bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": found} for found in others]}

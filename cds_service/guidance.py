@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any
 
 from cds_service.assess.assessment import assess
@@ -41,16 +42,16 @@ def advise(
     """Guidance for one call. `as_of` overrides the day each order is judged on: its own date, else today.
 
     `gathered` is the prefetch completed from elsewhere; without it, what is not in the call is unknown.
+    Raises CallError with 413 for more orders than are judged.
     """
     cases = _cases(call, parts, gathered or Gathered(call.prefetch), today=today, as_of=as_of)
     assessments = tuple(assess(case, parts.knowledge, parts.settings, hook=call.hook) for case in cases)
-    form = parts.settings.form_url
     cards = response(
         assessments,
         hook=call.hook,
         instance=call.instance,
         templates=parts.templates,
-        form=form,
+        form=partial(parts.form_links.link, today=today),
         maker=parts.maker,
         orders=Orders(call.drafts, call.draft_urls, call.patient_id, call.encounter_id),
     )

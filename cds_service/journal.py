@@ -27,6 +27,7 @@ from cds_service.hooks.feedback import Feedback
 from cds_service.parts import Parts
 from cds_service.settings import Settings
 from cds_service.store import Decision, Recorded, Store
+from cds_service.store.erasing import scrub
 
 _LOG = logging.getLogger("cds_service.journal")
 CAPACITY = 256
@@ -165,6 +166,10 @@ class Journal:
 
     # --- both --------------------------------------------------------------------------------------------
 
+    def secret(self) -> bytes:
+        """The secret of this installation. Raises StoreError."""
+        return self._masked().key
+
     def _masked(self) -> Mask:
         """The mask; its key is the site's own, or that of the installation, read once. Raises StoreError."""
         if self._mask is None:
@@ -179,6 +184,7 @@ class Journal:
         self._purged = time.monotonic()
         try:
             gone = self._store.purge(self._now() - timedelta(days=self._settings.decision_retention_days))
+            scrub(self._store)
         except StoreError as trouble:
             self._purged -= PURGE_SECONDS - RETRY_SECONDS
             _LOG.warning("what is too old was not deleted: %s", trouble.message)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from cards.template import TemplateError, Templates, load_templates
-from cds_service.assess import monitoring, offer_orders, premedication, safety
+from cds_service.assess import monitoring, offer_orders, offer_stay, premedication, safety
 from cds_service.assess.corrections import CONDITIONS, TOPICS
 from cds_service.assess.criteria import PARAMETERS
 from cds_service.errors import KnowledgeError
+from cds_service.form_links import FormLinks, link_key
 from cds_service.knowledge.label import Discrepancy
 from cds_service.knowledge.library import Knowledge, load_knowledge
 from cds_service.present.suggestions import Maker, load_maker
@@ -24,6 +26,21 @@ class Parts:
     settings: Settings
     knowledge: Knowledge
     templates: Templates
+    secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False, compare=False)
+    """Of this installation, for a site that sets no `site_secret`; a random one lasts as long as the process."""
+
+    def with_secret(self, secret: bytes) -> Parts:
+        """The same parts with the secret that the installation keeps."""
+        found = replace(self, secret=secret)
+        found.maker  # noqa: B018 - made here, as by `load_parts`
+        return found
+
+    @cached_property
+    def form_links(self) -> FormLinks:
+        """How links to the form of order questions are made and judged."""
+        own = self.settings.site_secret
+        key = link_key(own.get_secret_value().encode() if own else self.secret)
+        return FormLinks(self.settings.form_url or "", self.settings.form_link_days, key)
 
     @cached_property
     def maker(self) -> Maker:
@@ -31,7 +48,9 @@ class Parts:
         return load_maker(self.knowledge.value_sets, self.settings.mrd_codes)
 
 
-GUIDANCE = frozenset({*safety.TOPICS, *monitoring.TOPICS, *premedication.TOPICS, *offer_orders.TOPICS})
+GUIDANCE = frozenset(
+    {*safety.TOPICS, *monitoring.TOPICS, *premedication.TOPICS, *offer_orders.TOPICS, *offer_stay.TOPICS}
+)
 """The topics of the label that judgement relies on: one missing stops start-up."""
 
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 from decimal import Decimal
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, FilePath, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -18,6 +19,14 @@ def default_database() -> str:
     """The file of somebody who sets nothing: where programs of this user keep their data."""
     home = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
     return str(Path(home) / "blinatumomab-cds" / "store.sqlite3")
+
+
+_ORIGIN = r"^https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[1-9][0-9]*)?$"
+
+
+def _network(text: str) -> str:
+    """A network in its one spelling. Raises ValueError."""
+    return str(ip_network(text))
 
 
 class Settings(BaseSettings):
@@ -48,10 +57,25 @@ class Settings(BaseSettings):
         pattern=r"^(|https://[^\s/?#]+(/[^\s?#]*)?|http://(localhost|127\.0\.0\.1)(:[0-9]+)?)$",
         description="https address under which browsers reach this service; empty: cards have no link to the form",
     )
+    form_link_days: int = Field(1, ge=0, le=31, description="a card's link to the form works until the end of this day")
     frame_ancestors: tuple[Annotated[str, Field(pattern=r"^https://[A-Za-z0-9.*-]+(:[0-9]+)?$")], ...] = Field(
         (), description="origins that may show the form of order questions in a frame; none by default"
     )
     fhir_servers: tuple[str, ...] = Field((), description="base URLs of the FHIR servers that may be read")
+    outbound_networks: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
+        (), description="networks that are not public in which listed servers may stand, as 10.20.0.0/16"
+    )
+    outbound_http: bool = Field(False, description="read servers that are listed with http: as well")
+    outbound_ca_file: FilePath | None = Field(None, description="certificates (PEM) that vouch for servers we read")
+    cors_origins: tuple[Annotated[str, Field(pattern=_ORIGIN)], ...] = Field(
+        (), description="origins of browser-based clients, as https://ehr.example.org"
+    )
+    # --- who may call ----------------------------------------------------------------------------------
+    token_leeway_seconds: int = Field(30, ge=0, le=120, description="how far the clocks of clients may be apart")
+    token_max_seconds: int = Field(3600, ge=60, le=86_400, description="longest life of a client's token")
+    jwks_timeout_seconds: float = Field(2.0, gt=0, le=10, description="for fetching the key set of a client")
+    jwks_fresh_seconds: int = Field(300, ge=30, le=86_400, description="a key set is fetched anew after this")
+    jwks_keep_seconds: int = Field(86_400, ge=60, description="and used for so long while its address is down")
     # --- reading what is missing -----------------------------------------------------------------------
     fetch_deadline_seconds: float = Field(0.35, gt=0, le=10, description="for all reads of one call together")
     fetch_max_pages: int = Field(10, ge=1)
@@ -67,6 +91,9 @@ class Settings(BaseSettings):
     site_secret: SecretStr | None = Field(None, min_length=16, description="key of the hashes that stand for patients")
     # --- limits ----------------------------------------------------------------------------------------
     max_body_bytes: int = Field(5_000_000, ge=10_000)
+    max_entries: int = Field(10_000, ge=100, description="entries of all Bundles of a call together")
+    max_draft_orders: int = Field(200, ge=1, description="draft orders of a call")
+    max_judged_orders: int = Field(20, ge=1, description="orders for the drug in a call, each of which is judged")
     strict_fhir: bool = Field(False, description="validate the whole prefetch with fhir.resources (conformance work)")
 
     @property

@@ -10,10 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 from functools import lru_cache
 
 MINUTES_PER_DAY = 1440
+WIDE = Context(prec=250)
+"""For rounding: a call may hold any number up to 1e100, and with the usual 28 digits its rounding would fail."""
 _LONGEST_UNIT = 40
 
 _MASS: Mapping[str, Decimal] = {  # in micrograms

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+from cds_service.guidance import Guidance, advise
+from cds_service.hooks.call import HookCall
+from cds_service.hooks.services import service_for, services
 from cds_service.knowledge.library import Knowledge
 from cds_service.parts import Parts, load_parts
 from cds_service.settings import Settings
+from fhir_fixtures import hook_calls
 from tests.store_builders import new_database
 
 
@@ -41,3 +46,15 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def knowledge(parts: Parts) -> Knowledge:
     return parts.knowledge
+
+
+@pytest.fixture(scope="session")
+def answers(parts: Parts) -> dict[str, Guidance]:
+    """What every fixture call is answered, by its name."""
+    offered = services(parts.settings.canonical_base)
+    found = {}
+    for name, body in hook_calls().items():
+        service = service_for(body["hook"], offered)
+        assert service is not None
+        found[name] = advise(HookCall.parse(body, service=service), parts, today=date(2026, 11, 21))
+    return found

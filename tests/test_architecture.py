@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LEAVES = {"errors", "units", "dates", "settings", "terminology", "order_questions"}
+LEAVES = {"errors", "units", "dates", "settings", "terminology", "order_questions", "form_links"}
 MAY_IMPORT = {
     **dict.fromkeys(LEAVES, LEAVES),
     "hooks": LEAVES | {"hooks"},
@@ -19,13 +19,16 @@ MAY_IMPORT = {
     "assess": LEAVES | {"facts.model", "knowledge", "assess"},
     "present": LEAVES | {"assess", "present", "cards"},
     "parts": LEAVES | {"knowledge", "assess", "cards", "present"},
-    "ehr": LEAVES | {"hooks"},
+    "outbound": LEAVES | {"outbound"},
+    "ehr": LEAVES | {"hooks", "outbound"},
+    "slow_clients": set(),
     "gathering": LEAVES | {"hooks"},
     "guidance": LEAVES | {"hooks", "fhir", "facts", "assess", "present", "parts", "gathering"},
     "store": {"errors", "store"},
     "decisions": LEAVES | {"hooks", "store.records"},
     "journal": LEAVES | {"__version__", "hooks", "guidance", "parts", "decisions", "store"},
-    "web": LEAVES | {"hooks", "web"},
+    "trust": LEAVES | {"trust", "outbound", "store.records"},
+    "web": LEAVES | {"hooks", "web", "trust.caller"},
     "harness": LEAVES | {"hooks", "web.json_body"},
     "app": {"*"},
     "commands": {"*"},
@@ -35,8 +38,11 @@ MAY_IMPORT = {
 """Room -> the rooms it may import (`facts.model` names one module)."""
 ONLY = {
     "flask": {"web", "app"},
-    "waitress": {"app"},
-    "requests": {"ehr", "harness"},
+    "waitress": {"app", "slow_clients"},
+    "requests": {"harness"},
+    "urllib3": {"outbound"},
+    "jwt": {"trust"},
+    "cryptography": {"trust"},
     "fhir": {"fhir", "present"},
     "rich": {"commands"},
     "sqlalchemy": {"store"},

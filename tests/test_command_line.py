@@ -132,6 +132,20 @@ def test_explain_tells_a_paragraph_in_both_editions_and_its_doubt() -> None:
     assert "Contested" in text
 
 
+@pytest.mark.parametrize(
+    ("citation", "says"),
+    [
+        ("mrd-2-4", "cycles 2-4, days 1-28: 28 mcg/day from 45 kg"),
+        ("crs-3", "CTCAE grade 3: Interrupt until resolved"),
+        ("premedication-mrd-pediatric", "dexamethasone 5 mg/m², at most 20 mg"),
+        ("72h-preserved", "72 h at 1.8 mL/h, with benzyl alcohol, not under 5.4 kg"),
+        ("pancreatitis", "interrupt or stop both drugs"),
+    ],
+)
+def test_explain_tells_each_kind_of_row_of_the_label(citation: str, says: str) -> None:
+    assert says in " ".join(run("explain", citation).stdout.decode().split())
+
+
 def test_explain_of_something_unknown_offers_what_is_near() -> None:
     done = run("explain", "I.A.4.z")
 

@@ -205,18 +205,18 @@ def test_the_only_numbers_kept_are_counts(name: str, parts: Parts) -> None:
 
 
 @cache
-def our_constants() -> set[str]:
+def our_constants() -> frozenset[str]:
     """Every text that stands in our own files of judgement and knowledge."""
     found: set[str] = set()
     for path in (ROOT / "cds_service" / "assess").rglob("*.py"):
         tree = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         found |= {node.value for node in tree if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    return found
+    return frozenset(found)
 
 
 def test_what_would_settle_an_unknown_is_always_a_text_of_ours(parts: Parts) -> None:
     asks: set[str] = set()
-    for body in list(hook_calls().values())[::3]:
+    for body in hook_calls().values():
         for order in recorded(body, parts).document["orders"]:
             for policy in order["policies"]:
                 asks |= {ask for unknown in policy["unknown"].values() for ask in unknown["asks"]}
@@ -224,7 +224,13 @@ def test_what_would_settle_an_unknown_is_always_a_text_of_ours(parts: Parts) -> 
         path.read_text(encoding="utf-8") for path in (ROOT / "cds_service" / "knowledge").rglob("*.toml")
     )
     assert asks
-    assert {ask for ask in asks if ask not in our_constants() and ask not in knowledge} == set()
+    assert {ask for ask in asks if not _ours(ask) and ask not in knowledge} == set()
+
+
+def _ours(ask: str) -> bool:
+    """A constant of ours, or one that is made a sentence: `payment …` -> `Payment … (order question)`."""
+    bare = ask.removesuffix(" (order question)")
+    return bool({ask, bare[0].lower() + bare[1:]} & our_constants())
 
 
 @pytest.mark.parametrize(

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import json
-from datetime import date
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import pytest
 
 from cards.never import forbidden
-from cds_service.guidance import Guidance, advise
-from cds_service.hooks.call import HookCall
+from cds_service.guidance import Guidance
 from cds_service.hooks.schemas import RESPONSE, first_error
-from cds_service.hooks.services import service_for, services
-from cds_service.parts import Parts
 from cds_service.web.json_body import dump_json
 from fhir_fixtures import expectations, hook_calls
 from fhir_fixtures.expect import differences
 
-TODAY = date(2026, 11, 21)
 GOLDEN = Path(__file__).parent / "golden"
 SCHEMA = Path(__file__).parents[1] / "cds_service/assess/assessment.schema.json"
 WHOLE = (
@@ -50,20 +43,7 @@ WHOLE = (
 """The calls whose whole answer is kept and reviewed as a diff."""
 
 
-@cache
-def _calls() -> dict[str, dict[str, Any]]:
-    return hook_calls()
-
-
-@pytest.fixture(scope="session")
-def answers(parts: Parts) -> dict[str, Guidance]:
-    offered = services(parts.settings.canonical_base)
-    found = {}
-    for name, body in _calls().items():
-        service = service_for(body["hook"], offered)
-        assert service is not None
-        found[name] = advise(HookCall.parse(body, service=service), parts, today=TODAY)
-    return found
+CALLS = sorted(hook_calls())
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +53,7 @@ def assessment_schema() -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(schema)
 
 
-@pytest.mark.parametrize("name", sorted(_calls()))
+@pytest.mark.parametrize("name", CALLS)
 def test_the_patient_shows_what_it_is_named_for(name: str, answers: dict[str, Guidance]) -> None:
     expected = expectations()[name.partition("--")[2]]
 
@@ -82,7 +62,7 @@ def test_the_patient_shows_what_it_is_named_for(name: str, answers: dict[str, Gu
         assert differences(document, expected) == []
 
 
-@pytest.mark.parametrize("name", sorted(_calls()))
+@pytest.mark.parametrize("name", CALLS)
 def test_the_assessment_keeps_its_schema(
     name: str, answers: dict[str, Guidance], assessment_schema: jsonschema.Draft202012Validator
 ) -> None:
@@ -91,7 +71,7 @@ def test_the_assessment_keeps_its_schema(
         assert [f"{error.json_path}: {error.message}" for error in assessment_schema.iter_errors(plain)] == []
 
 
-@pytest.mark.parametrize("name", sorted(_calls()))
+@pytest.mark.parametrize("name", CALLS)
 def test_the_answer_keeps_the_response_schema_and_says_nothing_it_must_not(
     name: str, answers: dict[str, Guidance]
 ) -> None:

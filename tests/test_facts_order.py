@@ -91,6 +91,8 @@ def test_the_drug_is_known_by_any_coding_and_else_by_its_name(drug: Resource, ma
     [
         concept(RXNORM, "3264", text="Dexamethasone before blinatumomab"),
         concept(text="Dexamethasone 20 mg before blinatumomab"),
+        concept(text="Blinatumomab premedication: dexamethasone 20 mg"),
+        concept(text="Blincyto pre-med"),
         concept(text="Premedication for blinatumomab"),
         concept("http://other.example.org", "1597258"),
         concept(None, "1597258"),
@@ -427,9 +429,8 @@ WORDED = during({**NINE, "text": "Days 1-7: 9 mcg/day"}, days=7)
     ("one", "two", "same_course", "overlapping", "why"),
     [
         (step_order(), continuing(), False, None, "a start is missing"),  # the doses and lengths alone tell nothing
-        (step_order(), continuing(**PRIOR), True, False, None),
-        (step_order(), continuing(days=None, **PRIOR), True, False, None),  # the step before it ends
-        (order(NINE, id="step", authoredOn=None), continuing(**PRIOR), False, None, "no stated end"),
+        (step_order(), continuing(**PRIOR), False, None, "a start is missing"),  # it may be what this one replaces
+        (step_order(**POINT_FIRST), continuing(**PRIOR, **POINT_EIGHTH), True, False, None),
         (
             step_order(),
             continuing(basedOn=[{"reference": "MedicationRequest/step"}]),
@@ -476,6 +477,14 @@ def test_another_draft_is_another_order_and_a_past_one_is_not() -> None:
 
 def test_the_filed_version_of_the_draft_is_not_another_order() -> None:
     assert read(patient(), {**THIS, "status": "active"}, order_=THIS).order.others == ()
+
+
+@pytest.mark.parametrize("numbers", [([1], [2]), ("1", 2), ({"a": 1}, 2), (1, None), (1, 1), (True, 2)])
+def test_instructions_without_plain_numbers_are_read_and_not_written_into(numbers: tuple[Any, Any]) -> None:
+    steps = (during(NINE, days=7), during(FULL, days=21))
+    written = order(*({**one, "sequence": number} for one, number in zip(steps, numbers, strict=True)))
+    problem = read(patient(), order_=written).order.writing.unwritable
+    assert problem == "its instructions run together, or do not say which comes first"
 
 
 @given(

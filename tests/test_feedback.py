@@ -49,7 +49,7 @@ def serving(store: Store, parts: Parts, **settings: Any) -> Iterator[tuple[Flask
     """The app with a journal in this store."""
     chosen = Settings(**settings)
     kept = Journal(store, chosen, parts, now=lambda: NOON)
-    app = create_app(chosen, parts=parts, journal=kept, today=lambda: date(2025, 10, 1))
+    app = create_app(chosen, open_to_all=True, parts=parts, journal=kept, today=lambda: date(2025, 10, 1))
     yield app.test_client(), kept
     kept.close()
 

@@ -164,7 +164,8 @@ def test_a_call_without_our_drug_fetches_nothing(parts: Parts) -> None:
 @pytest.fixture(scope="module")
 def service_url(parts: Parts) -> Iterator[str]:
     settings = parts.settings.model_copy(update={"fetch_deadline_seconds": 5.0})
-    app = create_app(settings, parts=Parts(settings, parts.knowledge, parts.templates), read_loopback=True)
+    local = Parts(settings, parts.knowledge, parts.templates)
+    app = create_app(settings, parts=local, open_to_all=True, read_loopback=True)
     with running(app) as url:
         yield url
 
@@ -200,7 +201,7 @@ def test_a_stop_is_never_withheld_for_want_of_the_patient(service_url: str) -> N
 
 
 def test_a_server_that_is_not_on_the_list_is_not_read_and_said_to_be_unreachable(parts: Parts, fhir: str) -> None:
-    with running(create_app(parts.settings, parts=parts)) as url:
+    with running(create_app(parts.settings, parts=parts, open_to_all=True)) as url:
         prefetch = {key: value for key, value in _calls()[CHILD]["prefetch"].items() if key != "laboratory"}
         answer = _post(url, {**_calls()[CHILD], "prefetch": prefetch, "fhirServer": fhir}).json()
 
@@ -211,7 +212,8 @@ def test_a_server_that_is_not_on_the_list_is_not_read_and_said_to_be_unreachable
 
 def test_a_slow_server_costs_half_a_second_at_the_most_and_the_card_says_what_is_missing(parts: Parts) -> None:
     prefetch = {key: value for key, value in _calls()[CHILD]["prefetch"].items() if key != "laboratory"}
-    with _serving(_sleeps) as (base, _), running(create_app(parts.settings, parts=parts, read_loopback=True)) as url:
+    app = create_app(parts.settings, parts=parts, open_to_all=True, read_loopback=True)
+    with _serving(_sleeps) as (base, _), running(app) as url:
         begun = time.monotonic()
         answer = _post(url, {**_calls()[CHILD], "prefetch": prefetch, "fhirServer": base})
         seconds = time.monotonic() - begun
@@ -399,7 +401,7 @@ def test_a_long_search_is_posted() -> None:
     ],
 )
 def test_only_servers_that_the_settings_name_are_read(base: str, permitted: bool) -> None:
-    assert Ehr(Settings(fhir_servers=("https://ehr.example.org/fhir",))).permits(base) == permitted
+    assert Ehr(Settings(fhir_servers=("https://ehr.example.org/fhir",))).permits(Access(base)) == permitted
 
 
 def test_a_token_for_another_patient_refuses_the_call(service_url: str) -> None:

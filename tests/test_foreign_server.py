@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache, partial
 from typing import Any
@@ -23,9 +24,12 @@ import simplejson
 from cds_service.ehr import Ehr
 from cds_service.hooks.needs import Access, Need
 from cds_service.hooks.services import services
+from cds_service.order_questions import Question
 from cds_service.parts import Parts
+from cds_service.present.questionnaire import question_resources
 from cds_service.settings import Settings
 from cds_service.web.json_body import dump_json
+from cds_service.web.question_form import Filled
 from fhir_fixtures import hook_calls, patients
 from fhir_fixtures.server import FixtureServer
 from tests.suggesting import actions, advised
@@ -194,6 +198,32 @@ def test_every_suggested_resource_is_valid_fhir(foreign: str, parts: Parts) -> N
 
     assert len(wanted) > 20
     assert [error for each in every for error in each] == []
+
+
+def published(parts: Parts) -> list[Json]:
+    """The Questionnaire, its CodeSystem and its ValueSets, and a response with the first answer to every question."""
+    base, questions = parts.settings.canonical_base, parts.knowledge.questions
+    given = {question.id: _first_answer(question) for question in questions.questions}
+    filled = Filled(questions, tuple(given), given, date(2025, 10, 1))
+    gated = {name: value for name, value in given.items() if name not in filled.wrong}
+    response = Filled(questions, tuple(gated), gated, date(2025, 10, 1))
+    assert len(response.answers) > len(given) / 2
+    now = datetime(2025, 10, 1, 10, tzinfo=UTC)
+    return [*map(dict, question_resources(questions, base).values()), response.response(base, now)]
+
+
+def _first_answer(question: Question) -> str:
+    if question.choices:
+        return next(iter(question.choices))
+    of_kind = {"boolean": "true", "date": "2025-09-20", "string": "a protocol"}
+    return of_kind.get(question.kind, str(question.lowest))
+
+
+def test_the_order_questions_and_their_answers_are_valid_fhir(foreign: str, parts: Parts) -> None:
+    every = published(parts)
+    kinds = {each["resourceType"] for each in every}
+    assert kinds == {"Questionnaire", "CodeSystem", "ValueSet", "QuestionnaireResponse"}
+    assert [error for each in every for error in errors(foreign, each)] == []
 
 
 BODY_WEIGHT = {"coding": [{"system": "http://loinc.org", "code": "29463-7"}]}

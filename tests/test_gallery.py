@@ -15,6 +15,7 @@ from cards.never import forbidden
 from cds_service.commands.gallery import stale_examples
 from cds_service.parts import Parts
 from cds_service.present.gallery import gallery_folder, outdated, pages, refresh
+from cds_service.present.suggestions.words import FILE, KINDS
 
 CARDS = Path(str(files("cards")))
 GALLERY = CARDS / "gallery"
@@ -22,6 +23,10 @@ CRITICAL = {
     "dose--child-30kg-flat-28-mcg-mrd-positive": "above every row for her weight",
     "dose--dose-28-mg-unit-slip": "a thousand times the row",
     "dose--dose-rr-missing-step-adult": "a missing step",
+    "dose--suggestion-rr-missing-step-adult": "a missing step",
+    "dose--suggestion-child-30kg-flat-28-mcg": "above every row for her weight",
+    "dose--suggestion-held-back-by-active-crs": "a missing step",
+    "dose--suggestion-held-back-by-stale-weight": "above every row for her weight",
     "dose--toxicity-neurotoxicity-8-days-to-resolve-discontinue": "a stop rule",
     "safety--safety-allergy-to-blinatumomab": "the contraindication",
     "safety-outlook--early--safety-allergy-to-blinatumomab": "the contraindication",
@@ -34,8 +39,8 @@ def templates() -> Templates:
 
 
 @pytest.fixture(scope="module")
-def made(templates: Templates) -> dict[str, str]:
-    return pages(templates, gallery_folder())
+def made(templates: Templates, parts: Parts) -> dict[str, str]:
+    return pages(templates, gallery_folder(), parts.maker)
 
 
 def test_the_gallery_is_what_the_templates_say_now(made: dict[str, str]) -> None:
@@ -78,6 +83,13 @@ def test_every_critical_card_is_named_with_its_reason(made: dict[str, str]) -> N
     assert found == CRITICAL.keys()
 
 
+def test_every_kind_of_button_can_be_read_in_the_gallery(made: dict[str, str]) -> None:
+    texts = tomllib.loads((CARDS / FILE).read_text(encoding="utf-8"))
+    opening = {kind: parts["label"].partition("{")[0] for kind, parts in texts.items() if kind in KINDS}
+    shown = "".join(text for name, text in made.items() if name.endswith(".md") and name != "README.md")
+    assert [kind for kind, words in opening.items() if f"- **{words}" not in shown] == []
+
+
 def test_the_first_line_of_every_page_is_a_decision_not_a_table(made: dict[str, str]) -> None:
     for name, text in made.items():
         if name.endswith(".json"):
@@ -86,15 +98,17 @@ def test_the_first_line_of_every_page_is_a_decision_not_a_table(made: dict[str, 
             assert not any(line.startswith("|") for line in lines[:3]), name
 
 
-def test_refresh_writes_what_differs_and_removes_what_is_gone(templates: Templates, tmp_path: Path) -> None:
+def test_refresh_writes_what_differs_and_removes_what_is_gone(
+    templates: Templates, parts: Parts, tmp_path: Path
+) -> None:
     (tmp_path / "examples").mkdir()
     for file in (*GALLERY.glob("examples/*.json"), GALLERY / "index.toml"):
         (tmp_path / file.relative_to(GALLERY)).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
     (tmp_path / "dose--gone.md").write_text("old", encoding="utf-8")
 
-    before = outdated(templates, tmp_path)
-    first = refresh(templates, tmp_path)
+    before = outdated(parts.maker, templates, tmp_path)
+    first = refresh(parts.maker, templates, tmp_path)
     assert before == first
     assert "dose--gone.md" in first
     assert not (tmp_path / "dose--gone.md").exists()
-    assert outdated(templates, tmp_path) == refresh(templates, tmp_path) == ()
+    assert outdated(parts.maker, templates, tmp_path) == refresh(parts.maker, templates, tmp_path) == ()

@@ -214,6 +214,73 @@ def test_a_test_is_offered_only_where_it_would_settle_what_is_open(
     assert keys(offers(knowledge, ordered("28", **facts))["tests"]) == wanted
 
 
+@pytest.mark.parametrize(
+    "begun",
+    [
+        {"cycle": 2},
+        {"day": 8},
+        {"restart_reason": "administrative"},
+        {"restart_interruption_hours": "5"},
+        {"request_type": "continuation"},
+    ],
+)
+def test_once_the_course_has_begun_no_test_is_offered_that_would_only_show_its_effect(
+    begun: dict[str, Any], knowledge: Knowledge
+) -> None:
+    residual: dict[str, Any] = {"status": "remission-1", "mrd_percent": None, "phase": "maintenance"}
+    philadelphia: dict[str, Any] = {
+        "status": "relapsed",
+        "mrd_percent": None,
+        "bcr_abl1": None,
+        "regimen": "single-agent",
+    }
+    for facts in (residual, philadelphia):
+        assert keys(offers(knowledge, ordered("28", **facts))["tests"])
+        assert offers(knowledge, ordered("28", **facts, **begun))["tests"] == []
+
+
+# --- admission, or supervision at the starts that have no hospital days -----------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("facts", "admission", "supervision"),
+    [
+        ({"cycle": 1, "day": 1}, (1, 9), None),
+        ({"cycle": 1, "day": 9}, (9, 9), None),
+        ({"cycle": 1, "day": 10}, None, None),
+        ({"cycle": 2, "day": 1}, (1, 2), None),
+        ({"cycle": 3, "day": 1}, None, "start of cycle 3"),
+        ({"cycle": 3, "day": 2}, None, None),
+        ({"cycle": 4, "day": 1}, None, "start of cycle 4"),
+        ({"cycle": 1, "day": 3, "restart_interruption_hours": "5"}, (3, 9), None),
+        ({"cycle": 1, "day": 12, "restart_interruption_hours": "4"}, None, "restart after 4 h interruption"),
+        ({"cycle": 1, "day": 12, "restart_interruption_hours": "3.9"}, None, None),
+        ({"cycle": 3, "day": 12, "restart_interruption_hours": "30"}, None, "restart after 30 h interruption"),
+        ({"cycle": None, "day": 1}, None, None),
+        ({"cycle": 3, "day": None}, None, None),
+        ({"cycle": 3, "day": 1, "problems": (problem("permanent-stop", True),)}, None, None),
+    ],
+)
+def test_hospital_days_give_an_admission_and_other_starts_supervision_never_both(
+    facts: dict[str, Any], admission: tuple[int, int] | None, supervision: str | None, knowledge: Knowledge
+) -> None:
+    found = offers(knowledge, ordered("28", 10, **RELAPSED, **facts))
+    stay = found["admission"]
+    assert (stay and (stay["first_day"], stay["days"])) == admission
+    assert (found["supervision"] and found["supervision"]["moment"]) == supervision
+
+
+def test_supervision_is_not_offered_where_it_or_hospital_is_ordered(knowledge: Knowledge) -> None:
+    third = ordered("28", **RELAPSED, cycle=3)
+    assert offers(knowledge, third)["supervision"]["start"] == START.isoformat()
+    for held in (
+        requested("order.hospital-admission"),
+        requested("encounter.inpatient"),
+        requested(said="supervision"),
+    ):
+        assert offers(knowledge, with_requests(third, **held))["supervision"] is None
+
+
 def test_a_test_ordered_in_words_is_not_ordered_again(knowledge: Knowledge) -> None:
     asked = ordered("28", status="remission-1", mrd_percent=None)
     held = requested(said="minimal residual disease, marrow")

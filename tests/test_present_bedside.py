@@ -41,6 +41,27 @@ def test_premedication_says_what_is_due_and_whether_it_is_ordered(name: str) -> 
     assert expected in card["summary"]
 
 
+@pytest.mark.parametrize("ordered", ["no", "yes", "unknown"])
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("premedication-allergy", "a reaction to a steroid is on record"),
+        ("pancreatitis", "pancreatitis is on record"),
+    ],
+)
+def test_a_steroid_is_never_called_due_before_what_speaks_against_it(code: str, says: str, ordered: str) -> None:
+    due = {"applies_now": True, "already_ordered": ordered}
+    card = card_about("premedication", document(premedication=due, safety=[safety(code, says)]))
+    assert card["indicator"] == "warning"
+    assert says in card["summary"]
+    assert "due at this start" not in card["summary"]
+    assert card["detail"].startswith("- **Settle first with the treating team**")
+    clear = card_about(
+        "premedication", document(premedication=due, safety=[safety(code, says, status="clear", severity="info")])
+    )
+    assert "due at this start" in clear["summary"]
+
+
 HOSPITAL = {
     "this cycle": ({"this_cycle_days": 9}, "first 9 days of this cycle in hospital"),
     "third cycle": ({"this_cycle_days": 0}, "supervision at each start and restart"),
@@ -93,6 +114,16 @@ def test_what_could_not_be_read_is_said_once_however_many_orders() -> None:
     assert "Observation/7" in cards[0]["detail"]
     assert "Observation/8" not in cards[0]["detail"]
     assert "and 2 more" in cards[0]["detail"]
+
+
+def test_an_entry_that_was_read_in_part_is_not_said_to_be_left_out() -> None:
+    old_order = [{"reference": "MedicationRequest/rx", "why": "is a MedicationOrder, read as far as it goes"}]
+    card = card_about("record", document(unreadable=old_order))
+    assert "left out" not in card["detail"]
+    assert first_lines(card, 2) == (
+        "- **1 entry could not be used, or only in part**; the lines below say why.\n"
+        "- What could not be used counts as unknown, not as absent."
+    )
 
 
 def test_an_unreadable_order_is_a_warning() -> None:

@@ -65,7 +65,7 @@ def test_what_is_missing_is_said_with_what_settles_it() -> None:
     ]
     open_policy = policy(overall="insufficient_information", missing=missing, decisive=["I.A.2", "I.A.4"])
     card = card_about("coverage", document(policies=[open_policy]))
-    assert "Next: the prescriber's specialty (I.A.2)" in first_lines(card)
+    assert "Needed next: the prescriber's specialty (I.A.2)" in first_lines(card)
     assert "- I.A.4, Use: MRD result with date." in card["detail"]
 
 

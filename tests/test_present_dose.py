@@ -9,7 +9,7 @@ import pytest
 
 from cds_service.present import words
 from tests.card_reading import card_about, first_lines
-from tests.document_builders import Json, candidate, document, issue, step
+from tests.document_builders import Json, candidate, document, issue, safety, step
 
 
 def test_the_first_patient_is_told_the_ratio_and_the_arithmetic() -> None:
@@ -22,6 +22,15 @@ def test_the_first_patient_is_told_the_ratio_and_the_arithmetic() -> None:
     assert "Policy maximum 28 mcg/day: not exceeded (I.A.5.a and section V)" in card["detail"]
 
 
+@pytest.mark.parametrize("verdict", ["above_label", "below_label", "no_label_row", "unknown"])
+def test_a_policy_maximum_that_is_not_exceeded_is_never_shown_as_a_dose_that_may_be_given(verdict: str) -> None:
+    changes = {"candidates": [], "row_ids": [], "track": "none"} if verdict == "no_label_row" else {}
+    card = card_about("dose", _dosed(verdict, label=None, policy_maximum_mcg_per_day=28, **changes))
+    line = next(line for line in card["detail"].splitlines() if line.startswith("- Policy maximum"))
+    assert line.endswith("That is the payer's limit, not a dose for this patient.")
+    assert "not exceeded" not in card["summary"]
+
+
 def _dosed(verdict: str, *issues: Json, ordered: str = "28", label: str | None = "28", **more: Any) -> Json:
     value = Decimal(label) if label else None
     steps = [step(Decimal(ordered), value, verdict)]
@@ -30,6 +39,20 @@ def _dosed(verdict: str, *issues: Json, ordered: str = "28", label: str | None =
     label_part = {"value": value, "basis": "fixed", "per_m2": None, "bsa_m2": None} if label else None
     changes = {**base, "label_mcg_per_day": label_part, "above_every_label_row": False, **more}
     return document(dose=changes)
+
+
+@pytest.mark.parametrize("verdict", ["matches_label", "above_label", "below_label", "unknown"])
+def test_a_dose_card_never_reads_as_leave_to_give_the_drug_while_a_stop_stands(verdict: str) -> None:
+    stopped = {
+        "safety": [safety("permanent-stop", "Permanent stop", severity="critical", short="recorded permanent stop")]
+    }
+    dosed = _dosed(verdict)
+    card = card_about("dose", {**dosed, **stopped})
+    assert card["detail"].startswith("- **A stop stands on the safety card**: recorded permanent stop.")
+    if verdict == "matches_label":
+        assert "a stop stands, see safety (recorded permanent stop)" in card["summary"]
+    settled = {"safety": [{**stopped["safety"][0], "status": "clear"}]}
+    assert "stop" not in card_about("dose", {**dosed, **settled})["detail"]
 
 
 STOP = {
@@ -50,7 +73,7 @@ HEADLINES: dict[str, tuple[Json, str]] = {
     ),
     "no row": (
         _dosed("no_label_row", label=None, candidates=[], row_ids=[], track="none"),
-        "28 mcg/day: no label row for this use; policy maximum 28 mcg/day not exceeded",
+        "28 mcg/day: no label row for this use, follow the protocol",
     ),
     "unknown": (_dosed("unknown", label=None), "28 mcg/day: cannot be judged against a label row from this record"),
     "above every row": (

@@ -12,7 +12,6 @@ import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -25,13 +24,14 @@ import simplejson
 from cds_service.app import create_app, running
 from cds_service.parts import Parts
 from fhir_fixtures import hook_calls
+from tests.form_links import form_link, with_secret
 
 pytestmark = pytest.mark.browser
 
 TODAY = date(2025, 10, 1)
 PHONE = {"width": 360, "height": 740}
 DESK = {"width": 1100, "height": 900}
-SOME = "?q=disease-status,cycle,response,mrd-result,regimen-partners,specialist-consulted,diagnosis-date"
+SOME = "disease-status,cycle,response,mrd-result,regimen-partners,specialist-consulted,diagnosis-date"
 EXPECTED = ("status of 422", "net::ERR_ABORTED")
 """Chromium reports a form that came back for mending, and a page that became a download."""
 LEAST_CONTRAST = 4.5
@@ -90,9 +90,8 @@ def url(parts: Parts) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    settings = parts.settings.model_copy(update={"public_url": f"http://127.0.0.1:{port}"})
-    asking = replace(parts, settings=settings)
-    with running(create_app(settings, parts=asking, open_to_all=True, today=lambda: TODAY), port=port) as base:
+    asking = with_secret(parts, public_url=f"http://127.0.0.1:{port}")
+    with running(create_app(asking.settings, parts=asking, open_to_all=True, today=lambda: TODAY), port=port) as base:
         yield base
 
 
@@ -142,7 +141,7 @@ def answered(page: Any) -> dict[str, Any]:
 
 def test_keyboard_alone_from_the_first_question_to_the_copied_answers(chromium: Any, url: str) -> None:
     with page_of(chromium, permissions=["clipboard-read", "clipboard-write"]) as page:
-        page.goto(f"{url}/questions?q=cycle,mrd-result,specialist-consulted")
+        page.goto(f"{url}/questions{form_link('cycle,mrd-result,specialist-consulted', TODAY)}")
         tab_to(page, "To the questions")
         tab_to(page, "cycle")
         page.keyboard.type("2")
@@ -174,7 +173,7 @@ def test_keyboard_alone_from_the_first_question_to_the_copied_answers(chromium: 
 
 def test_a_mistake_takes_the_focus_and_its_link_leads_to_the_question(chromium: Any, url: str) -> None:
     with page_of(chromium) as page:
-        page.goto(f"{url}/questions?q=cycle,day")
+        page.goto(f"{url}/questions{form_link('cycle,day', TODAY)}")
         tab_to(page, "cycle")
         page.keyboard.type("12")
         page.keyboard.press("Enter")
@@ -189,7 +188,7 @@ def test_a_mistake_takes_the_focus_and_its_link_leads_to_the_question(chromium: 
 
 def test_whatever_has_the_focus_shows_it(chromium: Any, url: str) -> None:
     with page_of(chromium) as page:
-        page.goto(f"{url}/questions{SOME}")
+        page.goto(f"{url}/questions{form_link(SOME, TODAY)}")
         seen = set()
         for _ in range(40):
             page.keyboard.press("Tab")
@@ -205,7 +204,7 @@ def test_whatever_has_the_focus_shows_it(chromium: Any, url: str) -> None:
 
 def test_the_focus_goes_down_the_page_in_the_order_of_asking(chromium: Any, url: str) -> None:
     with page_of(chromium) as page:
-        page.goto(f"{url}/questions{SOME}")
+        page.goto(f"{url}/questions{form_link(SOME, TODAY)}")
         tab_to(page, "request-type")
         places = []
         for _ in range(30):
@@ -239,7 +238,7 @@ def test_nothing_runs_off_the_side_and_every_word_is_legible(
                     page.check(f"[name={choice}]")
                 assert page.locator("fieldset:visible").count() == 38
             elif step == "wrong":
-                page.goto(f"{url}/questions{SOME}")
+                page.goto(f"{url}/questions{form_link(SOME, TODAY)}")
                 page.fill("[name=cycle]", "12")
                 page.click("text=Prepare the answers")
                 page.wait_for_selector("#errors")
@@ -271,7 +270,7 @@ def test_a_finger_finds_every_target(chromium: Any, url: str) -> None:
 def test_it_works_without_script(chromium: Any, url: str) -> None:
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
-    page.goto(f"{url}/questions?q=mrd-result")
+    page.goto(f"{url}/questions{form_link('mrd-result', TODAY)}")
     assert page.is_visible("#q-mrd-result")
     assert page.is_visible("text=Only after")
     page.check("[name=mrd-availability][value=available]")
@@ -284,7 +283,7 @@ def test_it_works_without_script(chromium: Any, url: str) -> None:
 
 def test_what_an_answer_makes_pointless_is_hidden_and_not_sent(chromium: Any, url: str) -> None:
     with page_of(chromium) as page:
-        page.goto(f"{url}/questions?q=mrd-result")
+        page.goto(f"{url}/questions{form_link('mrd-result', TODAY)}")
         page.check("[name=mrd-availability][value=available]")
         page.fill("[name=mrd-result]", "0.5")
         page.check("[name=mrd-availability][value=unavailable]")

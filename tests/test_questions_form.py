@@ -23,6 +23,7 @@ from cds_service.parts import Parts
 from cds_service.settings import Settings
 from cds_service.web.question_form import Filled
 from fhir_fixtures import hook_calls
+from tests.form_links import form_link, with_secret
 
 TODAY = date(2025, 10, 1)
 BASE = Settings().canonical_base
@@ -60,12 +61,13 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def url(parts: Parts) -> Iterator[str]:
-    with running(create_app(parts.settings, parts=parts, open_to_all=True, today=lambda: TODAY)) as base:
+    asking = with_secret(parts)
+    with running(create_app(asking.settings, parts=asking, open_to_all=True, today=lambda: TODAY)) as base:
         yield base
 
 
-def shown(url: str, query: str = "") -> Page:
-    answer = requests.get(f"{url}/questions{query}", timeout=20)
+def shown(url: str, asked: str = "", more: str = "") -> Page:
+    answer = requests.get(f"{url}/questions{form_link(asked, TODAY) if asked else ''}{more}", timeout=20)
     assert answer.status_code == 200
     return Page(answer.text)
 
@@ -86,14 +88,14 @@ def made(url: str, named: str, **given: str) -> Json:
 
 
 def test_the_link_decides_which_questions_stand_on_the_page(url: str) -> None:
-    page = shown(url, "?q=cycle,lineage")
+    page = shown(url, "cycle,lineage")
     assert page.fields == {"cycle", "lineage"}
     assert "What is the lineage of the leukaemia by immunophenotype?" in page.text
     assert "Settles LA.PHAR.312, review of 2025-09-05: I.A.1" in " ".join(page.text.split())
 
 
 def test_a_question_brings_the_one_that_decides_whether_it_is_asked(url: str) -> None:
-    page = shown(url, "?q=mrd-result")
+    page = shown(url, "mrd-result")
     assert page.fields == {"mrd-availability", "mrd-result"}
     assert "Asked because another question here depends on it" in page.text
     assert "Only after “MRD availability (clinician's statement)”: available" in page.text
@@ -103,20 +105,21 @@ def test_without_a_link_every_question_is_asked(url: str, knowledge: Knowledge) 
     assert shown(url).fields == set(knowledge.questions.by_id)
 
 
-@pytest.mark.parametrize("query", ["?q=unheard-of,cycle", "?q=cycle&signature=abc&x=1", "?q=cycle&q=cycle"])
-def test_what_the_page_does_not_know_is_passed_over(url: str, query: str) -> None:
-    assert shown(url, query).fields == {"cycle"}
+@pytest.mark.parametrize("asked", ["unheard-of,cycle", "cycle,cycle"])
+def test_what_the_page_does_not_know_is_passed_over(url: str, asked: str) -> None:
+    assert shown(url, asked, "&x=1").fields == {"cycle"}
 
 
 def test_the_page_never_repeats_what_is_in_its_address(url: str) -> None:
-    answer = requests.get(f"{url}/questions?q=cycle,%3Cb%3EJane%3C/b%3E&name=Jane", timeout=20)
-    assert "Jane" not in answer.text
+    for link in ("?q=cycle,%3Cb%3EJane%3C/b%3E&name=Jane", f"{form_link('cycle,<b>Jane', TODAY)}&name=Jane"):
+        assert "Jane" not in requests.get(f"{url}/questions{link}", timeout=20).text
 
 
-@pytest.mark.parametrize("how", ["get", "post", "wrong", "download"])
+@pytest.mark.parametrize("how", ["get", "forged", "post", "wrong", "download"])
 def test_every_answer_is_locked_down_and_leaves_no_trace(url: str, how: str) -> None:
     answer = {
-        "get": lambda: requests.get(f"{url}/questions?q=cycle", timeout=20),
+        "get": lambda: requests.get(f"{url}/questions{form_link('cycle', TODAY)}", timeout=20),
+        "forged": lambda: requests.get(f"{url}/questions?q=cycle", timeout=20),
         "post": lambda: sent(url, "cycle", {"cycle": "1"}),
         "wrong": lambda: sent(url, "cycle", {"cycle": "x"}),
         "download": lambda: sent(url, "cycle", {"cycle": "1"}, "download"),
@@ -131,7 +134,7 @@ def test_every_answer_is_locked_down_and_leaves_no_trace(url: str, how: str) -> 
 
 def test_only_named_origins_may_frame_the_page(parts: Parts) -> None:
     settings = Settings(frame_ancestors=("https://ehr.example.org",))
-    client = create_app(settings, parts=replace(parts, settings=settings)).test_client()
+    client = create_app(settings, parts=replace(parts, settings=settings), open_to_all=True).test_client()
     policy = client.get("/questions?q=cycle").headers["Content-Security-Policy"]
     assert policy.endswith("frame-ancestors https://ehr.example.org")
 
@@ -262,7 +265,7 @@ def test_the_response_is_valid_fhir_and_says_nothing_of_a_patient(url: str, know
 def test_the_answers_page_shows_them_in_words_with_what_is_left(url: str) -> None:
     page = Page(sent(url, "cycle,lineage,response", {"cycle": "2"}).text)
     text = " ".join(page.text.split())
-    assert "Which cycle of this course is the order for?2" in text
+    assert "Which cycle of blinatumomab in this course is the order for?2" in text
     assert "Left unanswered, and so unknown: Lineage." in text
     assert '"valueInteger": 2' in page.text
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import re
 from datetime import date
 from typing import Any
 
@@ -18,6 +18,7 @@ from cds_service.parts import Parts
 from cds_service.settings import Settings
 from fhir_fixtures import hook_calls
 from tests.case_builders import case
+from tests.form_links import form_link, with_secret
 
 TODAY = date(2026, 11, 21)
 FORM = "https://cds.hospital.example/questions"
@@ -141,8 +142,7 @@ def test_an_answer_in_use_is_not_asked_for_again(knowledge: Knowledge) -> None:
 @pytest.fixture(scope="module")
 def answers(parts: Parts) -> dict[str, Guidance]:
     offered = services(parts.settings.canonical_base)
-    settings = parts.settings.model_copy(update={"public_url": "https://cds.hospital.example"})
-    asking = replace(parts, settings=settings)
+    asking = with_secret(parts, public_url="https://cds.hospital.example")
     found = {}
     for name, body in hook_calls().items():
         service = service_for(body["hook"], offered)
@@ -187,7 +187,7 @@ def test_a_card_names_and_links_the_questions_it_hangs_on_and_no_others(answers:
         for card in guidance.response["cards"]
     }
     details = {card["summary"]: card["detail"] for card in guidance.response["cards"]}
-    assert sorted(url for urls in linked.values() for url in urls)[:1] == [f"{FORM}?q=cycle"]
+    assert sorted(url for urls in linked.values() for url in urls)[:1] == [f"{FORM}{form_link('cycle', TODAY)}"]
     assert sum("Order questions still open" in detail for detail in details.values()) == 4
     assert any("Order questions still open: cycle; day of the cycle" in detail for detail in details.values())
 
@@ -201,8 +201,13 @@ def test_a_link_holds_link_ids_and_nothing_else(answers: dict[str, Guidance], kn
                     continue
                 seen += 1
                 assert link["type"] == "absolute"
-                assert set(link["url"].removeprefix(f"{FORM}?q=").split(",")) <= set(knowledge.questions.by_id)
-                assert len(link["url"]) < 400
+                asked, until, _sign = re.fullmatch(
+                    rf"{re.escape(FORM)}\?q=([a-z0-9,-]+)&until=([0-9-]+)&sign=([\w-]{{24}})", link["url"]
+                ).groups()  # type: ignore[union-attr]
+                assert set(asked.split(",")) <= set(knowledge.questions.by_id)
+                assert until == "2026-11-22"
+                assert link["url"] == f"{FORM}{form_link(asked, TODAY)}"
+                assert len(link["url"]) < 480
     assert seen > 40
 
 

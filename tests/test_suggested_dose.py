@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import string
 from collections.abc import Mapping
 from datetime import date
@@ -17,6 +18,7 @@ from cds_service.facts.restating import speaks_of_dose
 from cds_service.parts import Parts
 from cds_service.present.suggestions.draft import changed_order, per_hour
 from cds_service.web.json_body import dump_json, parse_json
+from fhir_fixtures import hook_calls
 from tests.fhir_builders import concept, quantity
 from tests.suggesting import DOSE, Json, advised, buttons, call_of, update_of
 
@@ -337,6 +339,62 @@ def test_beside_a_doubt_no_dose_is_offered_and_the_card_says_why(name: str, part
     card = next(each for each in answer["cards"] if each["source"]["topic"]["code"] == DOSE)
     assert update_of(answer) is None
     assert says in next(line for line in card["detail"].splitlines() if line.startswith("No button changes"))
+
+
+def told_plainly(draft: Json, factor: Decimal) -> None:
+    """The dose so many times as high, and nothing else of the order that says a dose: what keeps a button away."""
+    for name in ("note", "text", "dispenseRequest"):
+        draft.pop(name, None)
+    for instruction in draft.get("dosageInstruction", ()):
+        instruction["text"] = LINE
+        for name in ("patientInstruction", "additionalInstruction", "maxDosePerPeriod"):
+            instruction.pop(name, None)
+        for stated in instruction.get("doseAndRate", ()):
+            for amount in (stated.get("rateQuantity"), (stated.get("rateRatio") or {}).get("numerator")):
+                if amount and "value" in amount:
+                    amount["value"] = Decimal(str(amount["value"])) * factor
+
+
+def doses(parts: Parts, call: Json) -> list[tuple[int, int | None, Decimal]]:
+    """(first day, last day, mcg/day) of the first order of this call, as the service reads it."""
+    read = advised(call, parts).assessments[0]["dose"]["ordered_mcg_per_day"]
+    return [(*_days_of(each["days"]), each["value"]) for each in read]
+
+
+def _days_of(written: str) -> tuple[int, int | None]:
+    found = [int(number) for number in re.findall(r"\d+", written)]
+    return found[0], None if written.startswith("from") else found[-1]
+
+
+def on_day(read: list[tuple[int, int | None, Decimal]], day: int) -> Decimal | None:
+    """The dose of one day; None where the order says nothing of it."""
+    found = [value for first, last, value in read if first <= day and (last is None or day <= last)]
+    return max(found) if found else None
+
+
+SIGNED = {name: call for name, call in sorted(hook_calls().items()) if call["hook"] == "order-sign"}
+FACTORS = [Decimal(text) for text in ("1.9", "0.9", "1", "3", "0.3", "1.07", "1.5")]
+
+
+def test_whatever_is_ordered_for_whomever_no_button_raises_the_dose_of_any_day(parts: Parts) -> None:
+    lowered = 0
+    for place, (name, signed) in enumerate(SIGNED.items()):
+        call = copy.deepcopy(signed)
+        entries = call["context"]["draftOrders"]["entry"]
+        told_plainly(entries[0]["resource"], FACTORS[place % len(FACTORS)])
+        order = update_of(parse_json(dump_json(advised(call, parts).response).encode()))
+        if order is None:
+            continue
+        before = doses(parts, call)
+        changed_entry = next(each for each in entries if each["resource"].get("id") == order["id"])
+        changed_entry["resource"] = order
+        after = doses(parts, call)
+        days = range(1, 1 + max(last or first for first, last, _ in (*before, *after)))
+        pairs = [(on_day(before, day), on_day(after, day)) for day in days]
+        assert all(new is not None and old is not None and new <= old for old, new in pairs), (name, before, after)
+        assert any(new < old for old, new in pairs if old and new), name
+        lowered += 1
+    assert lowered > len(SIGNED) / 5
 
 
 def test_a_dose_below_its_row_is_never_raised(parts: Parts) -> None:

@@ -82,6 +82,15 @@ def test_every_code_of_a_new_order_is_of_our_value_sets(answered: dict[str, Guid
     assert seen <= ours
 
 
+def test_only_what_no_public_code_says_is_ordered_in_words(answered: dict[str, Guidance]) -> None:
+    wordy = set()
+    for _, answer in offering(answered):
+        for resource in (action["resource"] for action in actions(answer) if action["type"] == "create"):
+            if resource["resourceType"] == "ServiceRequest" and not list(_codings(resource)):
+                wordy.add(resource["code"]["text"].partition(" ")[0])
+    assert wordy == {"Measurable", "Supervision"}
+
+
 def _codings(value: Any) -> Iterator[tuple[str, str]]:
     for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         yield from _codings(each)
@@ -166,11 +175,78 @@ def test_every_override_reason_is_one_of_hl7s_with_its_own_display(answered: dic
     assert all(card["overrideReasons"] for card in offered), "what is offered can be set aside with a reason"
 
 
+# --- what a tired reader could take wrongly ---------------------------------------------------------------------------
+
+
+def described(answer: Json) -> Iterator[tuple[str, Json]]:
+    """Label of the suggestion, action."""
+    for several in buttons(answer).values():
+        for suggestion in several:
+            yield from ((suggestion["label"], action) for action in suggestion["actions"])
+
+
+def test_a_button_says_that_it_drafts_and_never_that_it_orders(answered: dict[str, Guidance]) -> None:
+    for name, answer in offering(answered):
+        for label, action in described(answer):
+            verb = {"create": "Draft ", "update": "Change "}[action["type"]]
+            assert label.startswith(verb), (name, label)
+
+
+def test_an_order_without_a_frequency_says_that_it_is_to_be_set(answered: dict[str, Guidance]) -> None:
+    seen = set()
+    for _, answer in offering(answered):
+        for label, action in described(answer):
+            if not label.startswith("Draft orders for checks"):
+                continue
+            once = action["resource"]["code"]["coding"][0]["code"] == "2118-8"
+            timed = "occurrenceTiming" in action["resource"]
+            words = "before the infusion starts" if once else "times a day" if timed else "set it before signing"
+            assert words in action["description"]
+            seen.add(words)
+    assert seen == {"before the infusion starts", "set it before signing"}
+
+
+def test_two_doses_of_premedication_are_told_as_two_and_an_open_route_as_a_choice(
+    answered: dict[str, Guidance],
+) -> None:
+    both = 0
+    for _, answer in offering(answered):
+        for label, action in described(answer):
+            if action["resource"]["resourceType"] != "MedicationRequest" or action["type"] == "update":
+                continue
+            (dosage,) = action["resource"]["dosageInstruction"]
+            assert label.count("once before") == dosage["text"].count("one dose") >= 1
+            for said in (label, dosage["text"], action["description"]):
+                assert ("(choose one)" in said) == ("coding" not in dosage["route"])
+            both += label.count("once before") == 2
+    assert both
+
+
+def test_a_changed_dose_names_bag_and_pump(parts: Parts) -> None:
+    answer = advised(hook_calls()["order-sign--suggestion-rr-missing-step-adult"], parts).response
+    ((label, update),) = [found for found in described(answer) if found[1]["type"] == "update"]
+    assert label == "Change the order to 9 mcg/day on order days 1-7, then 28 mcg/day on order days 8-28"
+    assert "bag and pump rate" in update["description"]
+
+
+def test_every_card_that_offers_to_draft_an_order_can_be_set_aside_as_done_already(
+    answered: dict[str, Guidance],
+) -> None:
+    seen = set()
+    for name, answer in offering(answered):
+        for card in answer["cards"]:
+            made = {action["type"] for each in card.get("suggestions", ()) for action in each["actions"]}
+            if "create" in made:
+                seen.add(card["source"]["topic"]["code"])
+                assert "action-completed" in {reason["code"] for reason in card["overrideReasons"]}, name
+    assert len(seen) == 5
+
+
 MISTAKES = {
     "a name that is not filled in": ("{doses}", "{dosis}", "unknown name: dosis"),
     "a part that is missing": (
-        'reason = "Blinatumomab: this result',
-        'cause = "Blinatumomab: this result',
+        'reason = "Blinatumomab: no usable',
+        'cause = "Blinatumomab: no usable',
         "must have",
     ),
     "a kind that nobody makes": ("[measures]", "[remedies]", "unknown here"),

@@ -23,6 +23,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from cds_service.app import create_app, running, warm_up
+from cds_service.errors import CallError
 from cds_service.guidance import Guidance
 from cds_service.hooks.call import HookCall
 from cds_service.hooks.schemas import DISCOVERY, RESPONSE, all_errors
@@ -156,12 +157,12 @@ def test_calls_that_come_at_once_do_not_mix(address: str) -> None:
 
 def test_the_service_as_it_is_tells_its_editions_and_answers_by_its_schema(parts: Parts) -> None:
     warm_up(parts)
-    with running(create_app(Settings(), parts=parts)) as url:
+    with running(create_app(Settings(), parts=parts, open_to_all=True)) as url:
         address = urlsplit(url).netloc
         told = json.loads(exchange(address, "GET", "/health")[2])
         assert [edition["version"] for edition in told["policies"]] == ["2025-02-20", "2025-09-05"]
         assert told["labels"][0]["drug"] == "blinatumomab"
-        assert told["open"] is False
+        assert told["open"] is True
         status, _, body = send(address, SIGN_URL, order_sign())
         assert (status, all_errors(RESPONSE, json.loads(body))) == (200, ())
         assert json.loads(body)["cards"]
@@ -173,7 +174,7 @@ def test_start_up_takes_less_than_three_seconds() -> None:
     began = time.perf_counter()
     parts = load_parts(Settings())
     warm_up(parts)
-    create_app(Settings(), parts=parts)
+    create_app(Settings(), parts=parts, open_to_all=True)
     assert time.perf_counter() - began < 3
 
 
@@ -188,6 +189,14 @@ def test_health_tells_version_and_mode(client: FlaskClient) -> None:
 
 def test_the_entrance_points_to_discovery_and_health(client: FlaskClient) -> None:
     assert {"/cds-services", "/health"} <= set(client.get("/").get_json().values())
+
+
+def test_the_entrance_points_to_the_order_questions_where_they_are_served(parts: Parts) -> None:
+    served = create_app(parts.settings, parts=parts, open_to_all=True).test_client()
+    for path in served.get("/").get_json().values():
+        if path.startswith("/"):
+            assert served.get(path).status_code == 200, path
+    assert {"/questions", "/fhir/Questionnaire"} <= set(served.get("/").get_json().values())
 
 
 def test_the_drugless_order_of_the_sandbox_is_no_error(client: FlaskClient) -> None:
@@ -306,7 +315,7 @@ def test_a_compressed_body_is_refused_by_name(client: FlaskClient) -> None:
 
 
 def test_the_largest_body_that_is_read_is_told_from_the_next() -> None:
-    limited = create_app(Settings(max_body_bytes=10_000), advise=echo).test_client()
+    limited = create_app(Settings(max_body_bytes=10_000), advise=echo, open_to_all=True).test_client()
     for size, expected in ((10_000, 200), (10_001, 413)):
         body = GOOD + " " * (size - len(GOOD))
         assert limited.post(SIGN_URL, data=body, content_type=JSON).status_code == expected
@@ -377,6 +386,14 @@ def test_the_deepest_document_that_is_read_is_told_from_the_next() -> None:
     assert parse_json(b"[" * MAX_DEPTH + b"]" * MAX_DEPTH)
     with pytest.raises(Exception, match="nested deeper"):
         parse_json(b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1))
+
+
+def test_a_key_that_comes_twice_is_refused_even_where_the_rest_is_no_json() -> None:
+    with pytest.raises(CallError, match=r"a\.b is there twice"):
+        parse_json(b'{"a": {"b": 1, "b": 2}}')
+    for rest in (b"", b"}}", b', "c": tru}'):
+        with pytest.raises(CallError, match="a key is there twice"):
+            parse_json(b'{"a": {"b": 1, "b": 2}' + rest)
 
 
 def test_brackets_inside_strings_do_not_count_as_depth() -> None:

@@ -12,6 +12,7 @@ from decimal import ROUND_DOWN, Decimal, localcontext
 from typing import Any
 
 from cds_service.facts.model import Case, Evidence
+from cds_service.units import WIDE
 
 FORMULA = "Mosteller"
 CHARTED_TOLERANCE = Decimal("0.05")
@@ -66,14 +67,14 @@ def cut(number: Decimal | None) -> Decimal | None:
     """A number as the document shows it: roots and what rests on them are cut at ten decimals, all others kept."""
     if number is None:
         return None
-    cut_off = number.quantize(_SHOWN, ROUND_DOWN)
+    cut_off = number.quantize(_SHOWN, ROUND_DOWN, WIDE)
     return number if cut_off == number else cut_off
 
 
 def rounded_down(number: Decimal) -> Decimal:
     """A dose as it is offered: to 0.1, never up; a whole number without a decimal point."""
-    shown = number.quantize(_TENTH, ROUND_DOWN)
-    return shown.quantize(Decimal(1)) if shown == shown.to_integral_value() else shown
+    shown = number.quantize(_TENTH, ROUND_DOWN, WIDE)
+    return shown.quantize(Decimal(1), None, WIDE) if shown == shown.to_integral_value() else shown
 
 
 def mosteller(weight_kg: Decimal, height_cm: Decimal) -> Decimal:

@@ -1,4 +1,4 @@
-"""Orders that the label's checks ask for and the call does not show: one set, the admission, tests, measurements.
+"""Orders that the label's checks ask for and the call does not show: one set, tests, measurements.
 
 Pure. A check is left out where an order for it or a fresh result is in the call. Tests of the disease are named only
 where they would settle what is open: what only an old record can tell is asked for elsewhere, not ordered anew.
@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
 from cds_service.assess.safety_item import SafetyItem
-from cds_service.assess.supervision import SupervisionResult
 from cds_service.assess.track import Track
 from cds_service.facts.model import Case, Fact, LabResult
 from cds_service.knowledge.label import Label
 
 ACTIVE_DISEASE = ("newly-diagnosed", "relapsed", "refractory", "not-in-remission")
-IN_HOSPITAL = ("order.hospital-admission", "encounter.inpatient")
 _PANEL = "order.metabolic-panel"
 
 
@@ -98,26 +95,6 @@ def _pregnancy_open(case: Case, safety: Sequence[SafetyItem]) -> bool:
     return any(item.code == "pregnancy" and item.status == "unknown" and item.severity == "warning" for item in safety)
 
 
-def admission(case: Case, stay: SupervisionResult, halts: Sequence[str]) -> dict[str, Any] | None:
-    """Hospital for the days of this cycle that are left; None where there are none, or the patient is admitted."""
-    day, days = case.course.day.value, stay.this_cycle_days
-    if halts or not stay.row or not days or day is None or not 1 <= day <= days or _admitted(case):
-        return None
-    start = case.order.start
-    return {
-        "cycle": case.course.cycle.value,
-        "days": days,
-        "first_day": day,
-        "start": start.isoformat() if start else None,
-        "end": (start + timedelta(days=days - day)).isoformat() if start else None,
-        "citation": stay.row.citation,
-    }
-
-
-def _admitted(case: Case) -> bool:
-    return any(concept in request.concepts for request in case.requests for concept in IN_HOSPITAL)
-
-
 def tests(case: Case, track: Track, policies: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Tests of the disease that would settle what is open: MRD, BCR::ABL1, CD19."""
     wanted = (
@@ -126,6 +103,13 @@ def tests(case: Case, track: Track, policies: Sequence[Mapping[str, Any]]) -> li
         ("cd19", _cd19_wanted(case), ("immunophenotype",)),
     )
     return [{"key": key} for key, holds, counts in wanted if holds and not _requested(case, key, counts)]
+
+
+def _begun(case: Case) -> bool:
+    """Has this course begun? Then a new marrow would show what it did, not what it was begun for."""
+    course = case.course
+    later = (course.cycle.value or 1) > 1 or (course.day.value or 1) > 1 or course.request_type.value == "continuation"
+    return later or course.restart_reason.known or course.restart_interruption_hours.known
 
 
 _SAID = {"mrd": ("residual disease", "mrd"), "bcr-abl1": ("bcr", "philadelphia"), "cd19": ("cd19", "immunophenotyp")}
@@ -158,14 +142,14 @@ def _mrd_wanted(case: Case, track: Track, policies: Sequence[Mapping[str, Any]])
     status = case.course.disease_status.value or ""
     if not _lacking(case.patient.mrd) or not status.startswith("remission"):
         return False
-    if case.course.mrd_availability.value == "unavailable":
+    if case.course.mrd_availability.value == "unavailable" or _begun(case):
         return False
     return track.name is None or _open(policies, "I.A.4.a", "I.A.4.c.iii")
 
 
 def _bcr_abl1_wanted(case: Case, policies: Sequence[Mapping[str, Any]]) -> bool:
     """A specimen taken in remission proves nothing: only in active disease does a new test settle it."""
-    active = case.course.disease_status.value in ACTIVE_DISEASE
+    active = case.course.disease_status.value in ACTIVE_DISEASE and not _begun(case)
     return active and _lacking(case.patient.bcr_abl1) and _open(policies, "I.A.4.b", "I.A.4.c", "I.A.4.d")
 
 

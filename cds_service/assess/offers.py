@@ -1,7 +1,7 @@
 """What a click could do about the findings: decided here from facts and findings, written as FHIR in `present`.
 
 The `offers` of the assessment document. A changed dose and the premedication are kept back by a stop, an active
-toxicity or sources that disagree; checks, tests and admission by a stop; a new measurement by nothing.
+toxicity or sources that disagree; checks, tests, admission and supervision by a stop; a new measurement by nothing.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from cds_service.assess.dosing import DoseResult
 from cds_service.assess.measures import Body
 from cds_service.assess.offer_dose import dose_offer
 from cds_service.assess.offer_halts import halts, stops
-from cds_service.assess.offer_orders import admission, measures, order_set, tests
+from cds_service.assess.offer_orders import measures, order_set, tests
 from cds_service.assess.offer_premedication import premedication_offer
+from cds_service.assess.offer_stay import admission, supervision
 from cds_service.assess.premedication import PremedicationResult
 from cds_service.assess.safety_item import SafetyItem
 from cds_service.assess.supervision import SupervisionResult
@@ -44,6 +45,7 @@ def offers(
         "premedication": premedication_offer(case, body, premedication, (*against, *_toxicity(dose))),
         "checks": order_set(case, label, safety, stopped, checks_per_day=checks_per_day),
         "admission": admission(case, stay, stopped),
+        "supervision": supervision(case, label, stay, stopped),
         "tests": [] if stopped else tests(case, track, policies),
         # Never beside a changed dose: that one rests on measures that are there and fresh.
         "measures": [] if changed and changed["offered"] else measures(case, label),

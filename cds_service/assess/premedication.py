@@ -201,6 +201,8 @@ def _guidance(topic: Guidance) -> dict[str, object]:
 def _same(values: Iterable[T | None]) -> T | None:
     """The one value all agree on; None when they differ, or when there is none."""
     found = list(values)
+    if len(found) == 1:
+        return found[0]
     return found[0] if found and all(value == found[0] for value in found) else None
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
 from typing import Any
 
+from cds_service.errors import TooLargeError
 from cds_service.facts import biomarkers, disease, labs, newborn, patient, therapies
 from cds_service.facts.allergies import read_allergies
 from cds_service.facts.cd19 import read_cd19
@@ -72,7 +73,7 @@ def read_cases(
     """One case per in-scope draft order for blinatumomab, in the order of the drafts.
 
     `in_scope` are indexes into `drafts`; `as_of` overrides the order's own date; `payers` maps payer ids to names;
-    `questions` are the order questions whose answers are read.
+    `questions` are the order questions whose answers are read. Raises TooLargeError for more orders than are judged.
     """
     record = Record(chart, value_sets, settings, today, questions)
     medications = therapies.read_medications(record)
@@ -86,7 +87,18 @@ def read_cases(
         and given.drug.ours
         and given.entry.resource.get("doNotPerform") is not True
     ]
+    _check_number(len(ours), settings.max_judged_orders)
     return tuple(_case(call, given) for given in ours)
+
+
+def _check_number(ours: int, most: int) -> None:
+    """Each order is judged beside all others: that cannot go on for ever. Raises TooLargeError."""
+    if ours > most:
+        raise TooLargeError(
+            f"there are more than {most} orders for the drug",
+            field="context.draftOrders.entry",
+            mend="Send the orders of one session of ordering.",
+        )
 
 
 def _case(call: _Call, given: Given) -> Case:

@@ -1,7 +1,7 @@
 """Which drug an order, statement or administration is about: by any coding, else by text.
 
 Matches by system and code. Words decide only where no known coding does, and never where they name the drug as the
-occasion for another one ("dexamethasone before blinatumomab").
+occasion for another one ("dexamethasone before blinatumomab", "blinatumomab premedication").
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "drug.uric-acid": ("allopurinol", "zyloprim", "rasburicase", "elitek"),
 }
 """Names by which a drug is known where an order carries no coding of ours."""
-_OURS = re.compile(r"\b(?:blinatumomab|blincyto)\b", re.IGNORECASE)
+_OURS = re.compile(r"\b(?:blinatumomab|blincyto)\b(?!\W+pre-?med)", re.IGNORECASE)
 _OCCASION = re.compile(
     r"\b(?:before|prior to|pre-?med\w*|premedication|prep|for|with|after|during|anti)\b", re.IGNORECASE
 )

@@ -84,10 +84,6 @@ def _by_other_signs(
     record: Record, one: tuple[Entry, Steps], other: tuple[Entry, Steps]
 ) -> tuple[bool, bool | None, str | None]:
     """Where dates do not tell: one course or not, overlapping or not, and why it cannot be told."""
-    for (earlier, steps), (later, _) in ((one, other), (other, one)):
-        if sequence.names_as_prior(later.resource, earlier):
-            ends = _days(date.min, steps).last is not None
-            return ends, False if ends else None, None if ends else sequence.OPEN_END
     starts = sequence.starts_in_the_cycle(record, one[0].resource, other[0].resource, steps=(one[1], other[1]))
     if starts is None:
         return False, None, sequence.UNTOLD

@@ -1,5 +1,6 @@
-"""Which of two orders comes first where their dates do not tell: by the cycle and day that each answers, by the days
-that their instructions name, or because one names the other as the prescription before it. Never by their doses.
+"""Which of two orders comes first where their dates do not tell: by the cycle and day that each answers, or by the days
+that their instructions name. Never by their doses, nor by `priorPrescription`: FHIR means the prescription that is
+replaced, so the other order may be meant to go.
 """
 
 from __future__ import annotations
@@ -12,14 +13,12 @@ from cds_service.facts.model import OrderedStep
 from cds_service.facts.questions import read_answers
 from cds_service.facts.record import Record
 from cds_service.fhir import reader
-from cds_service.fhir.chart import Entry
 from cds_service.fhir.reader import Json
 
 UNTOLD = (
     "a start is missing, and nothing else tells which comes first: neither the cycle and day answered for each order, "
-    "nor the days named in both instructions, nor priorPrescription"
+    "nor the days named in both instructions"
 )
-OPEN_END = "the order before has no stated end"
 _DAY_ONE = date(2000, 1, 1)
 """Stands for day 1 of the cycle; only differences count."""
 _DAYS = re.compile(r"\bdays?\s*(\d{1,2})\s*(?:-|–|to|through)\s*(\d{1,2})\b", re.IGNORECASE)
@@ -42,12 +41,6 @@ def starts_in_the_cycle(
     if first is None or second is None or first[0] != second[0]:
         return None
     return _DAY_ONE + timedelta(days=first[1] - 1), _DAY_ONE + timedelta(days=second[1] - 1)
-
-
-def names_as_prior(later: Json, earlier: Entry) -> bool:
-    """Does an order name another as the prescription that it comes after?"""
-    written = reader.reference(later, "priorPrescription")
-    return written is not None and (reader.local(written) == earlier.reference or written == earlier.url)
 
 
 def _answered(record: Record, order: Json) -> tuple[int | None, int] | None:

@@ -59,7 +59,8 @@ def _order_problem(draft: Json, dosages: list[Any]) -> str | None:
     if any(one.get("asNeededBoolean") or "asNeededCodeableConcept" in one for one in dosages):
         return "the order is given as needed"
     numbers = [one.get("sequence") for one in dosages]
-    if len(dosages) > 1 and (None in numbers or sorted(set(numbers), key=str) != sorted(numbers, key=str)):
+    plain = all(type(number) is int for number in numbers)
+    if len(dosages) > 1 and not (plain and len(set(numbers)) == len(numbers)):
         return "its instructions run together, or do not say which comes first"
     if len(dosages) > 1 and numbers != sorted(numbers):
         return "its instructions are not written in their order"

@@ -61,16 +61,18 @@ class Chart:
         """Free text fit to show as data: one line, cut short, without the patient's names and identifiers."""
         if not words or not words.strip():
             return None
-        line = re.sub(r"\s+", " ", "".join(mark if mark.isprintable() else " " for mark in words)).strip()
+        if not words.isprintable():
+            words = "".join(mark if mark.isprintable() else " " for mark in words)
+        line = " ".join(words.split())
         folded = line.casefold()
-        for private in self._private:
-            if private.casefold() in folded:
+        for private, folded_private in self._private:
+            if folded_private in folded:
                 line = re.sub(rf"(?<!\w){re.escape(private)}(?!\w)", "[…]", line, flags=re.IGNORECASE)
         return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
     @cached_property
-    def _private(self) -> tuple[str, ...]:
-        """The patient's names, identifiers and contacts, longest first."""
+    def _private(self) -> tuple[tuple[str, str], ...]:
+        """The patient's names, identifiers and contacts, longest first, each beside its folded form."""
         found: set[str] = set()
         for entry in self.of("Patient"):
             for name in objects(entry.resource, "name"):
@@ -79,7 +81,8 @@ class Chart:
                 found.update(part for member in ("family", "text") if (part := text(name, member)))
             for member in ("identifier", "telecom"):
                 found.update(value for item in objects(entry.resource, member) if (value := text(item, "value")))
-        return tuple(sorted({part.strip() for part in found if len(part.strip()) > 1}, key=len, reverse=True))
+        longest_first = sorted({part.strip() for part in found if len(part.strip()) > 1}, key=len, reverse=True)
+        return tuple((part, part.casefold()) for part in longest_first)
 
 
 @dataclass
@@ -209,8 +212,10 @@ def _not_ours(entry: Entry, patient: str, ours: Mapping[str | None, bool]) -> st
     """Why an entry is left out: it names another patient, or one that cannot be told."""
     if entry.type == "Patient":
         return "is another patient" if text(entry.resource, "id") not in (patient, None) else None
+    own = f"Patient/{patient}"
     for member in _PATIENT_MEMBERS:
-        if member not in entry.resource:
+        held = entry.resource.get(member)
+        if held is None or (isinstance(held, dict) and held.get("reference") == own):
             continue
         for item in objects(entry.resource, member):
             why = _another(text(item, "reference"), patient, ours)
@@ -220,7 +225,7 @@ def _not_ours(entry: Entry, patient: str, ours: Mapping[str | None, bool]) -> st
 
 
 def _another(written: str | None, patient: str, ours: Mapping[str | None, bool]) -> str | None:
-    if written is None or written == f"Patient/{patient}" or written.startswith("#"):
+    if written is None or written.startswith("#"):
         return None
     if written.startswith("urn:"):
         if ours.get(written, False):
@@ -241,8 +246,7 @@ def _index(entries: Iterable[Entry]) -> tuple[dict[str, tuple[Entry, ...]], dict
     by_type: dict[str, list[Entry]] = {}
     by_reference: dict[str, Entry] = {}
     for entry in entries:
-        identity = text(entry.resource, "id")
-        if identity and entry.reference in by_reference:
+        if entry.reference in by_reference and text(entry.resource, "id"):
             continue
         by_type.setdefault(entry.type, []).append(entry)
         by_reference.setdefault(entry.reference, entry)

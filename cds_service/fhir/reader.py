@@ -82,15 +82,16 @@ _IN_QUOTES = re.compile(r"-?(?:\d{1,20}(?:\.\d{1,20})?|\d{1,15},\d{1,2}|0,\d{1,2
 
 def number(value: object) -> Decimal | None:
     """A finite JSON number, or one in quotes, also with a decimal comma where it is no thousands separator."""
-    if isinstance(value, str) and _IN_QUOTES.fullmatch(value.strip()):
-        value = Decimal(value.strip().replace(",", "."))
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        return None
-    try:
-        found = value if isinstance(value, Decimal) else Decimal(str(value))
-    except InvalidOperation:
-        return None
-    return found if found.is_finite() and abs(found.adjusted()) < 30 else None
+    if type(value) is not Decimal:
+        if isinstance(value, str) and _IN_QUOTES.fullmatch(value.strip()):
+            value = value.strip().replace(",", ".")
+        elif isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        try:
+            value = Decimal(str(value))
+        except InvalidOperation:
+            return None
+    return value if value.is_finite() and abs(value.adjusted()) < 30 else None
 
 
 def quantity(value: object) -> Quantity | None:

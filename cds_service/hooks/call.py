@@ -62,6 +62,8 @@ class HookCall:
     fhir_server: str | None = None
     access_token: str | None = field(default=None, repr=False)
     """For this call alone; never stored, logged or shown."""
+    servers: tuple[str, ...] | None = None
+    """FHIR servers that this client may have read, where it has a list of its own; not part of the body."""
 
     @classmethod
     def parse(cls, body: object, *, service: Service) -> HookCall:

@@ -58,6 +58,8 @@ class Access:
 
     base: str
     token: str | None = field(default=None, repr=False)
+    servers: tuple[str, ...] | None = None
+    """Bases that this client may have read; None: those of the setting `fhir_servers`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,11 @@ from cds_service.present.arithmetic import measured
 from cds_service.present.words import Document
 
 EVIDENCE_LIMIT = 3
+AGAINST = {
+    "premedication-allergy": "a reaction to a steroid is on record",
+    "pancreatitis": "pancreatitis is on record",
+}
+"""Safety topics that speak against the premedication."""
 OTHERWISE = {"supervision": "supervision by a professional, or in hospital"}
 """The word of the label file as the card says it."""
 _OF_BSA = re.compile(r", BSA [\d.]+ m²$")
@@ -43,15 +48,28 @@ def premedication_values(document: Document) -> dict[str, object]:
         "confirm": bool(found.get("confirm")),
         "reason": words.sentence(found.get("reason")),
         "corrections": words.corrections(document, "premedication"),
+        "against": _against(document),
         "held_back": list(((document.get("offers") or {}).get("premedication") or {}).get("because") or ()),
     }
 
 
 def premedication_severity(document: Document) -> str:
-    """A warning while what is due at this start is not found among the orders."""
+    """A warning while what is due at this start is not found among the orders, or something speaks against it."""
     found = document["premedication"]
+    if found.get("label_row") and _against(document):
+        return "warning"
     due = found.get("label_row") and found.get("applies_now") is True
     return "warning" if due and found.get("already_ordered") != "yes" else "info"
+
+
+def _against(document: Document) -> list[str]:
+    """What on record speaks against a steroid, or may: it must not stand behind the words that it is due."""
+    items = (item for item in document["safety"] if item["code"] in AGAINST)
+    return [AGAINST[item["code"]] for item in items if item["status"] == "applies" or _may_apply(item)]
+
+
+def _may_apply(item: Document) -> bool:
+    return item["status"] == "unknown" and bool(item["evidence"])
 
 
 def _agent(found: Document) -> str | None:

@@ -14,7 +14,8 @@ from cds_service.present.words import Document
 
 UNREADABLE_LIMIT = 8
 THEMES = (
-    ("Blood, liver, pancreas", ("blood-counts", "liver-panel", "tumour-lysis-prophylaxis", "pancreatitis-watch")),
+    ("Blood counts, tumour lysis, pancreas", ("blood-counts", "tumour-lysis-prophylaxis", "pancreatitis-watch")),
+    ("Liver", ("liver-panel", "liver-timing")),
     ("Infection and vaccines", ("infection-prophylaxis", "no-live-vaccines")),
     ("Nervous system", ("intrathecal-prophylaxis", "follow-up-imaging", "driving")),
     ("Pregnancy and breastfeeding", ("contraception", "lactation-48h", "newborn-b-cells")),
@@ -122,12 +123,8 @@ def _few_words(item: Document) -> str:
     return words.shortened(words.bare(item.get("short")) or item["code"], 90)
 
 
-def _short(item: Document) -> dict[str, object]:
-    return {
-        "says": words.bare(item.get("short")) or words.bare(item.get("title")) or item["code"],
-        "citation": words.cited(item.get("citation")),
-        "confirm": bool(item.get("confirm")),
-    }
+def _short(item: Document) -> str:
+    return words.bare(item.get("short")) or words.bare(item.get("title")) or str(item["code"])
 
 
 def record_values(document: Document, limit: int = UNREADABLE_LIMIT) -> dict[str, object]:

@@ -54,8 +54,21 @@ def dose_values(document: Document) -> dict[str, object]:
         "corrections": words.corrections(document, "dose"),
         "order_text": quoted_text(document),
         "measures": measure_doubts(document),
+        "stop": _stop(document),
         **_change(document),
     }
+
+
+_OF_THE_DOSE = ("medication-error", "duplicate-therapy")
+"""Stops that the dose card speaks of itself."""
+
+
+def _stop(document: Document) -> str | None:
+    """A stop that stands: a dose that matches its row must not read as leave to give it."""
+    for item in document["safety"]:
+        if item["severity"] == "critical" and item["status"] == "applies" and item["code"] not in _OF_THE_DOSE:
+            return str(item["short"] or words.inside(item["title"]))
+    return None
 
 
 def _change(document: Document) -> dict[str, object]:

@@ -1,13 +1,13 @@
 """The gallery: rendered examples of every template, for pharmacists to read and for a test to keep equal.
 
-`cards/gallery/index.toml` names, per template, the example documents (`examples/*.json`, assessment documents) it is
-shown with. Used by the command line and tests only: no call touches it.
+`cards/gallery/index.toml` names, per template, the example documents (`examples/*.json`, assessment documents with the
+draft that they judge) it is shown with. Used by the command line and tests only: no call touches it.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -17,6 +17,7 @@ import simplejson
 
 from cards import Card, Templates, load_templates
 from cds_service.present.plan import cards_of
+from cds_service.present.suggestions import Maker, Orders
 
 INSTANCE = "gallery"
 README = """\
@@ -34,7 +35,7 @@ def gallery_folder() -> Traversable:
     return files("cards") / "gallery"
 
 
-def pages(templates: Templates, folder: Traversable) -> dict[str, str]:
+def pages(templates: Templates, folder: Traversable, maker: Maker) -> dict[str, str]:
     """File name -> text of every page, made anew. Raises KeyError where an example does not give the named card."""
     index: Mapping[str, list[str]] = tomllib.loads((folder / "index.toml").read_text(encoding="utf-8"))
     made: dict[str, str] = {}
@@ -42,7 +43,7 @@ def pages(templates: Templates, folder: Traversable) -> dict[str, str]:
     for template_id, examples in index.items():
         for example in examples:
             document = _example(folder, example)
-            card = _card(document, template_id, templates)
+            card = _card(document, template_id, templates, maker)
             name = f"{template_id}--{example}"
             made[f"{name}.json"] = simplejson.dumps(card.to_json(), indent=2, ensure_ascii=False) + "\n"
             made[f"{name}.md"] = _page(card, document, name)
@@ -51,16 +52,16 @@ def pages(templates: Templates, folder: Traversable) -> dict[str, str]:
     return made
 
 
-def outdated(templates: Templates | None = None, folder: Path | None = None) -> tuple[str, ...]:
+def outdated(maker: Maker, templates: Templates | None = None, folder: Path | None = None) -> tuple[str, ...]:
     """The pages that differ from what the templates say now, or are no longer made; writes nothing."""
-    made, kept, _ = _compared(templates, folder)
+    made, kept, _ = _compared(maker, templates, folder)
     return (*sorted(kept.keys() - made.keys()), *(name for name, text in made.items() if kept.get(name) != text))
 
 
-def refresh(templates: Templates | None = None, folder: Path | None = None) -> tuple[str, ...]:
+def refresh(maker: Maker, templates: Templates | None = None, folder: Path | None = None) -> tuple[str, ...]:
     """Write every page that differs, remove what is no longer made; the names of the files touched."""
-    made, _, where = _compared(templates, folder)
-    names = outdated(templates, folder)
+    made, _, where = _compared(maker, templates, folder)
+    names = outdated(maker, templates, folder)
     for name in names:
         if name in made:
             (where / name).write_text(made[name], encoding="utf-8")
@@ -69,11 +70,13 @@ def refresh(templates: Templates | None = None, folder: Path | None = None) -> t
     return names
 
 
-def _compared(templates: Templates | None, folder: Path | None) -> tuple[dict[str, str], dict[str, str], Path]:
+def _compared(
+    maker: Maker, templates: Templates | None, folder: Path | None
+) -> tuple[dict[str, str], dict[str, str], Path]:
     """What is made now, what lies there, and where."""
     where = folder if folder is not None else Path(str(gallery_folder()))
     kept = {file.name: file.read_text(encoding="utf-8") for file in where.iterdir() if file.suffix in (".md", ".json")}
-    return pages(templates or load_templates(), where), kept, where
+    return pages(templates or load_templates(), where, maker), kept, where
 
 
 def _example(folder: Traversable, name: str) -> dict[str, Any]:
@@ -82,8 +85,10 @@ def _example(folder: Traversable, name: str) -> dict[str, Any]:
     return document
 
 
-def _card(document: Mapping[str, Any], template_id: str, templates: Templates) -> Card:
-    made = cards_of([document], hook=document["hook"], instance=INSTANCE, templates=templates)
+def _card(document: Mapping[str, Any], template_id: str, templates: Templates, maker: Maker) -> Card:
+    orders = Orders((document["draft"],))
+    hook = document["hook"]
+    made = cards_of([document], hook=hook, instance=INSTANCE, templates=templates, maker=maker, orders=orders)
     found = [card for name, card in made if name == template_id]
     if not found:
         raise KeyError(f"the example gives no {template_id} card; it gives {', '.join(name for name, _ in made)}")
@@ -93,4 +98,16 @@ def _card(document: Mapping[str, Any], template_id: str, templates: Templates) -
 def _page(card: Card, document: Mapping[str, Any], name: str) -> str:
     """The card as a person would read it."""
     head = f"{document['hook']} · {card.indicator} · {card.source.label}"
-    return f"<!-- {name} -->\n{head}\n\n## {card.summary}\n\n{card.detail}\n"
+    return f"<!-- {name} -->\n{head}\n\n## {card.summary}\n\n{card.detail}\n" + "".join(_buttons(card))
+
+
+def _buttons(card: Card) -> Iterator[str]:
+    """Every suggestion with what it would do; the resources stand in the JSON beside the page."""
+    if card.suggestions:
+        yield f"\n---\n\nButtons ({'one' if len(card.suggestions) == 1 else 'at most one'} to press):\n\n"
+    for suggestion in card.suggestions:
+        yield f"- **{suggestion.label}**{' (recommended)' if suggestion.is_recommended else ''}\n"
+        yield from (
+            f"  - {action.type} {(action.resource or {}).get('resourceType')}: {action.description}\n"
+            for action in suggestion.actions
+        )

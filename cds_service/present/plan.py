@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -26,7 +27,7 @@ from cds_service.present.caution import (
 from cds_service.present.coverage import coverage_values, open_policies, source_label
 from cds_service.present.dosing import dose_values, has_dose, severity
 from cds_service.present.identity import stable_id
-from cds_service.present.questions import asked_on, form_link, named
+from cds_service.present.questions import FormLink, asked_on, form_link, named
 from cds_service.present.suggestions import Maker, Orders
 from cds_service.present.words import Document
 
@@ -64,13 +65,13 @@ def response(
     instance: str,
     templates: Templates,
     unreadable_limit: int = UNREADABLE_LIMIT,
-    form: str | None = None,
+    form: FormLink | None = None,
     maker: Maker | None = None,
     orders: Orders = NO_ORDERS,
 ) -> dict[str, Any]:
     """The answer to one hook call, ready to be written as JSON. `instance` is the call's hookInstance.
 
-    `form` is the address of the page that asks order questions, where one is known; `maker` writes suggestions into
+    `form` makes the link to the page that asks order questions, where there is one; `maker` writes suggestions into
     and beside the `orders` of the call (none without it).
     """
     made = cards_of(
@@ -93,7 +94,7 @@ def cards_of(
     instance: str,
     templates: Templates,
     unreadable_limit: int = UNREADABLE_LIMIT,
-    form: str | None = None,
+    form: FormLink | None = None,
     maker: Maker | None = None,
     orders: Orders = NO_ORDERS,
 ) -> list[tuple[str, Card]]:
@@ -114,7 +115,7 @@ def cards_of(
                 Indicator(planned.indicator),
                 planned.source_label,
                 planned.url,
-                (*form_link(form, questions), *_links(planned)),
+                (*form_link(form, questions), *([_link(planned.link_label, planned.url)] if planned.url else ())),
                 stable_id(NAMESPACE, identity),
                 buttons.pop(template.topic, ()),
             )
@@ -212,5 +213,7 @@ def _said_before(documents: Sequence[Document], number: int) -> bool:
     return any(earlier.get("unreadable") == own for earlier in documents[:number])
 
 
-def _links(planned: Planned) -> tuple[Link, ...]:
-    return (Link(planned.link_label, planned.url),) if planned.url else ()
+@lru_cache(maxsize=64)
+def _link(label: str, url: str) -> Link:
+    """Checked once: documents are few."""
+    return Link(label, url)

@@ -1,11 +1,12 @@
 """Which open order questions a card names, and the link to the form that asks them. Judges nothing.
 
-The link holds linkIds and nothing else: no word of the chart leaves by it, and the same questions give the same link.
+The link holds linkIds, a day and a signature, and nothing else: no word of the chart leaves by it, and the same
+questions on the same day give the same link.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
 from cards import Link
@@ -13,6 +14,8 @@ from cds_service.present import words
 from cds_service.present.coverage import waits_for_the_dose
 from cds_service.present.words import Document
 
+FormLink = Callable[[Sequence[str]], str | None]
+"""linkIds -> the link that asks these questions; None where the form has no address."""
 PARTS: Mapping[str, str] = {"dose": "dose", "premedication": "premedication", "monitoring": "hospitalisation"}
 """Topic of a card -> what a question settles that belongs on it."""
 
@@ -37,13 +40,14 @@ def named(questions: Sequence[Document]) -> list[str | None]:
 _inside = lru_cache(maxsize=128)(words.inside)
 
 
-def form_link(form: str | None, questions: Sequence[Document]) -> tuple[Link, ...]:
-    """The link to the form at this address with these questions; none without an address or without questions."""
-    if not form or not questions:
+def form_link(form: FormLink | None, questions: Sequence[Document]) -> tuple[Link, ...]:
+    """The link to the form with these questions; none without an address or without questions."""
+    address = form([item["link_id"] for item in questions]) if form and questions else None
+    if address is None:
         return ()
     count = len(questions)
     label = "Answer the open order question" if count == 1 else f"Answer the {count} open order questions"
-    return (Link(label, f"{form}?q={','.join(item['link_id'] for item in questions)}"),)
+    return (Link(label, address),)
 
 
 def _of_the_policy(document: Document, questions: Sequence[Document], part: str) -> list[Document]:

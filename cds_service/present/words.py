@@ -11,7 +11,11 @@ from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from typing import Any
 
+from cds_service.units import WIDE
+
 Document = Mapping[str, Any]
+_kept = lru_cache(maxsize=4096)
+"""Most of what is worded here are the words of the knowledge files, the same on every card."""
 _OWN_EDITION = re.compile(r"^(?:US label|\w+ US prescribing information,) [A-Z][a-z]+ \d{4}, ")
 _CODES = re.compile(r" \((?:\d{6,18}|[0-9A-Z]{9}X)\)")
 """SNOMED CT and NUCC codes behind a display: nothing a reader of a card can use."""
@@ -62,10 +66,11 @@ def corrections(document: Document, topic: str) -> list[str | None]:
     return [sentence(item["says"]) for item in document.get("corrections") or () if item["topic"] == topic]
 
 
+@_kept
 def number(value: object, digits: int = 1, *, rounding: str = ROUND_DOWN) -> str:
     """'14.8' from 14.811…: at most so many decimals, no trailing zeros, never an exponent."""
     exact = value if isinstance(value, Decimal) else Decimal(str(value))
-    shown = f"{exact.quantize(_STEPS[digits], rounding=rounding):f}"
+    shown = f"{exact.quantize(_STEPS[digits], rounding, WIDE):f}"
     return shown.rstrip("0").rstrip(".") if "." in shown else shown
 
 
@@ -113,6 +118,7 @@ def cycles(numbers: object) -> str:
     return f"cycle{'' if str(numbers).isdigit() else 's'} {numbers}"
 
 
+@_kept
 def legible(text: str) -> str:
     """The text with units as people write them, and without codes that only machines read."""
     if "[" in text or "*" in text or "/" in text:
@@ -121,6 +127,7 @@ def legible(text: str) -> str:
     return _CODES.sub("", text) if " (" in text else text
 
 
+@_kept
 def headline(text: str, limit: int) -> str:
     """The first sentence; where it is too long, its first clauses, closed without a trailing mark."""
     line = " ".join(text.split()).split(". ")[0].rstrip(".")
@@ -135,7 +142,7 @@ def ratio(value: object) -> str:
     exact = Decimal(str(value))
     if 1 < exact < Decimal("1.01"):
         return "just above 1"
-    return number(exact, 0) if exact >= 10 else f"{exact.quantize(_HUNDREDTH, rounding=ROUND_DOWN):f}"
+    return number(exact, 0) if exact >= 10 else f"{exact.quantize(_HUNDREDTH, ROUND_DOWN, WIDE):f}"
 
 
 def day(value: object) -> str | None:
@@ -165,6 +172,7 @@ def _piece(item: Document) -> str:
     return f"{text} ({when})" if when else text
 
 
+@_kept
 def shortened(text: str, limit: int) -> str:
     """The text, cut at a word with '…' where it is longer."""
     line = " ".join(text.split())
@@ -174,6 +182,7 @@ def shortened(text: str, limit: int) -> str:
     return (head.rsplit(" ", 1)[0] if " " in head else head) + "…"
 
 
+@_kept
 def sentence(text: str | None) -> str | None:
     """The text opening with a capital and closed by a stop; None stays None."""
     line = (text or "").strip()
@@ -182,11 +191,13 @@ def sentence(text: str | None) -> str | None:
     return line[0].upper() + line[1:] + ("" if line[-1] in ".!?…" else ".")
 
 
+@_kept
 def bare(text: str | None) -> str | None:
     """The text without its final stop, to stand inside a sentence; None stays None."""
     return (text or "").strip().rstrip(".") or None
 
 
+@_kept
 def inside(text: str | None) -> str | None:
     """The text fit to stand inside a sentence: no final stop, and a small letter unless the first word is a name."""
     line = bare(text)

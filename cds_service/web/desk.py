@@ -44,6 +44,8 @@ class Desk:
     """A call and the day -> the body of the response."""
     health: Mapping[str, Any]
     today: Callable[[], date] = local_today
+    check: Callable[[Any], None] = lambda _: None
+    """Of a body: raises CallError where it holds more than is looked at."""
     keep_feedback: Callable[[str, Sequence[Feedback]], Kept] = keeps_nothing
     """A service id and its feedback: durable when this returns. Raises StoreError: then nothing is acknowledged."""
 

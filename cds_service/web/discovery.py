@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, current_app
 
 from cds_service.hooks.services import discovery
 from cds_service.web.desk import Desk
 from cds_service.web.wire import write_json
+
+_QUESTIONS = {"questions": "/questions", "questionnaire": "/fhir/Questionnaire"}
+"""Served where the knowledge files are loaded."""
 
 
 def routes(desk: Desk) -> Blueprint:
@@ -20,6 +23,7 @@ def routes(desk: Desk) -> Blueprint:
 
     @blueprint.get("/")
     def show_entrance() -> Response:
-        return write_json({"service": "blinatumomab-cds", "discovery": "/cds-services", "health": "/health"})
+        asked = _QUESTIONS if "questions" in current_app.blueprints else {}
+        return write_json({"service": "blinatumomab-cds", "discovery": "/cds-services", "health": "/health", **asked})
 
     return blueprint

@@ -45,7 +45,7 @@ def dump_json(document: object) -> str:
 
 
 _ENCODER = simplejson.JSONEncoder(
-    use_decimal=True, ensure_ascii=False, separators=(",", ":"), namedtuple_as_object=False
+    use_decimal=True, ensure_ascii=False, separators=(",", ":"), namedtuple_as_object=False, check_circular=False
 )
 
 
@@ -89,7 +89,7 @@ def _decode(text: str) -> Any:
     except _DuplicateKeyError:
         field = _where_twice(text)
         raise CallError(
-            f"{field or 'an object'} is there twice", field=field, mend="Send each key once.", code="structure"
+            f"{field or 'a key'} is there twice", field=field, mend="Send each key once.", code="structure"
         ) from None
     except _NumberError as mistake:
         _refuse("a number is too long or too large", "Send numbers of at most 64 characters.", mistake)
@@ -102,10 +102,10 @@ def _decode(text: str) -> Any:
 
 
 def _where_twice(text: str) -> str:
-    """The path of the first key that comes twice; empty where the document is too deep to look."""
+    """The path of the first key that comes twice; empty where the rest is too deep to look at, or no JSON."""
     try:
         path = next(_duplicates(_PAIRS_DECODER.decode(text), ()), ())
-    except RecursionError:
+    except (RecursionError, simplejson.JSONDecodeError):
         return ""
     return path_text(path) if len(path) <= MAX_DEPTH else ""
 

@@ -12,10 +12,12 @@ from typing import Any
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
-from cds_service.errors import CallError, TooLargeError
+from cds_service.errors import CallError, NotAdmittedError, TooLargeError, UnavailableError
+from cds_service.web.call_log import note
 from cds_service.web.wire import FHIR_JSON, write_json
 
 _LOG = logging.getLogger("cds_service.problems")
+RETRY_SECONDS = 5
 
 _SAID: Mapping[int, tuple[str, str, str]] = {
     # status: FHIR issue type, what is wrong, what to do
@@ -49,11 +51,14 @@ def answer(problem: Exception) -> Response:
     """The answer to whatever was raised while a request was handled."""
     if isinstance(problem, CallError):
         document = outcome(problem.code, problem.message, mend=problem.mend, field=problem.field)
-        return write_json(document, status=problem.status, content_type=FHIR_JSON)
+        response = write_json(document, status=problem.status, content_type=FHIR_JSON)
+        if isinstance(problem, NotAdmittedError | UnavailableError):
+            _shut(problem, response)
+        return response
     if isinstance(problem, HTTPException) and problem.code in _SAID:
         return _answer_http(problem)
     _LOG.error("bug: %s at %s", type(problem).__name__, _place(problem))
-    _LOG.debug("bug in full, may quote a record", exc_info=problem)
+    _LOG.debug("bug, from outside in: %s", " < ".join(_places(problem)))
     code, message, mend = _BUG
     return write_json(outcome(code, message, mend=mend), status=500, content_type=FHIR_JSON)
 
@@ -61,6 +66,17 @@ def answer(problem: Exception) -> Response:
 def register(app: Flask) -> None:
     """Make this the only way in which the app reports problems."""
     app.register_error_handler(Exception, answer)
+
+
+def _shut(problem: NotAdmittedError | UnavailableError, response: Response) -> None:
+    """The same headers for every caller who is not admitted; why is for the log, and a name only once it is proved."""
+    note(refused=problem.reason)
+    if isinstance(problem, UnavailableError):
+        response.headers["Retry-After"] = str(RETRY_SECONDS)
+        return
+    response.headers["WWW-Authenticate"] = "Bearer"
+    if problem.client:
+        note(client=problem.client)
 
 
 def _answer_http(problem: HTTPException) -> Response:
@@ -76,9 +92,14 @@ def _answer_http(problem: HTTPException) -> Response:
 
 def _place(problem: BaseException) -> str:
     """Module and line of the innermost frame of a file: enough to find a bug, and nothing of the patient."""
-    place, trace = "unknown", problem.__traceback__
+    return (_places(problem) or ["unknown"])[-1]
+
+
+def _places(problem: BaseException) -> list[str]:
+    """Module and line of every frame. The text of an exception is never logged: it may quote a record."""
+    found, trace = [], problem.__traceback__
     while trace is not None:
         if not trace.tb_frame.f_code.co_filename.startswith("<"):  # methods that dataclasses generate have no file
-            place = f"{trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}"
+            found.append(f"{trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}")
         trace = trace.tb_next
-    return place
+    return found

@@ -1,14 +1,16 @@
 """`/questions`: the form of order questions. `GET` shows it, `POST` answers with a QuestionnaireResponse.
 
-The page shows nothing of a patient, its link holds linkIds only, nothing is kept, and there are no cookies. It works
-without script; the script hides what an answer makes pointless, and copies. Other parameters are passed over.
+A link with questions has to be one of ours, and of these days; any other is told so, and the questions can be chosen
+by hand. Without a link all are asked. The page shows nothing of a patient, its link names questions only, nothing is
+kept, and there are no cookies. It works without script; the script hides what an answer makes pointless, and copies.
+Other parameters are passed over.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from importlib import resources
 from importlib.resources.abc import Traversable
 
@@ -17,13 +19,16 @@ import simplejson
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
 
+from cds_service.form_links import FormLinks, Standing
 from cds_service.order_questions import OrderQuestions, Question
 from cds_service.web.desk import Desk
+from cds_service.web.headers import page_policy
 from cds_service.web.question_form import RESPONSE_ID, Filled
 from cds_service.web.wire import FHIR_JSON
 
 MOST_BYTES = 100_000
 """Of a filled form: some thirty short answers."""
+_STATUS = {Standing.EXPIRED: 410, Standing.FORGED: 403}
 FILE_NAME = "blinatumomab-order-answers.json"
 _STATIC = {
     "form.css": "text/css; charset=utf-8",
@@ -46,6 +51,7 @@ class QuestionDesk:
     """The setting `canonical_base`."""
     policy: str
     """The policy edition whose paragraphs the questions name."""
+    links: FormLinks
     frame_ancestors: tuple[str, ...] = ()
     now: Callable[[], datetime] = local_now
 
@@ -55,6 +61,7 @@ class _Pages:
     """The templates and the static files, read once."""
 
     form: jinja2.Template
+    choose: jinja2.Template
     answers: jinja2.Template
     static: Mapping[str, bytes]
 
@@ -65,7 +72,10 @@ def routes(desk: Desk, asking: QuestionDesk) -> Blueprint:
 
     @blueprint.get("/questions")
     def show_form() -> Response:
-        filled = Filled(asking.questions, _named(asking, request.args.getlist("q")), {}, desk.today())
+        today, asked = desk.today(), ",".join(request.args.getlist("q"))
+        if asked and (trouble := _trouble(asking, asked, today)):
+            return _page(asking, _choose(pages, asking, asked, trouble), status=_STATUS[trouble])
+        filled = Filled(asking.questions, _named(asking, [asked]), {}, today)
         return _page(asking, _form(pages, asking, filled))
 
     @blueprint.post("/questions")
@@ -89,7 +99,6 @@ def routes(desk: Desk, asking: QuestionDesk) -> Blueprint:
             raise NotFound
         response = Response(pages.static[name], content_type=_STATIC[name])
         response.headers["Cache-Control"] = "public, max-age=3600"
-        response.headers["X-Content-Type-Options"] = "nosniff"
         return response
 
     return blueprint
@@ -105,7 +114,8 @@ def _pages() -> _Pages:
         lstrip_blocks=True,
     )
     static = {name: (folder / name).read_bytes() for name in _STATIC}
-    return _Pages(environment.get_template("form.html"), environment.get_template("answers.html"), static)
+    form, choose, answers = (environment.get_template(f"{name}.html") for name in ("form", "choose", "answers"))
+    return _Pages(form, choose, answers, static)
 
 
 def _templates(folder: Traversable) -> list[Traversable]:
@@ -116,6 +126,24 @@ def _named(asking: QuestionDesk, written: Sequence[str]) -> tuple[str, ...]:
     """The linkIds of the link that are ours; every question when it names none."""
     asked = [link_id for part in written for link_id in part.split(",") if link_id in asking.questions.by_id]
     return tuple(dict.fromkeys(asked)) or tuple(asking.questions.by_id)
+
+
+def _trouble(asking: QuestionDesk, asked: str, today: date) -> Standing | None:
+    """What is wrong with the link of this request, if anything."""
+    until, sign = request.args.get("until", ""), request.args.get("sign", "")
+    found = asking.links.standing(asked, until, sign, today)
+    return None if found is Standing.GOOD else found
+
+
+def _choose(pages: _Pages, asking: QuestionDesk, asked: str, trouble: Standing) -> str:
+    """The page that says what is wrong with a link, with the way on. Only a link that was ours names questions."""
+    ours = trouble is Standing.EXPIRED
+    return pages.choose.render(
+        title=asking.questions.title,
+        expired=ours,
+        named=_named(asking, [asked]) if ours else (),
+        questions=asking.questions.questions,
+    )
 
 
 def _form(pages: _Pages, asking: QuestionDesk, filled: Filled, *, checked: bool = False) -> str:
@@ -161,20 +189,11 @@ def _answers(pages: _Pages, filled: Filled, written: str) -> str:
 
 def _page(asking: QuestionDesk, html: str, *, status: int = 200) -> Response:
     response = Response(html, status=status, content_type="text/html; charset=utf-8")
-    ancestors = " ".join(asking.frame_ancestors) or "'none'"
-    response.headers["Content-Security-Policy"] = (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; "
-        f"base-uri 'none'; frame-ancestors {ancestors}"
-    )
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["Referrer-Policy"] = "no-referrer"
-    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Content-Security-Policy"] = page_policy(asking.frame_ancestors)
     return response
 
 
 def _download(written: str) -> Response:
     response = Response(written, content_type=FHIR_JSON)
     response.headers["Content-Disposition"] = f'attachment; filename="{FILE_NAME}"'
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Content-Type-Options"] = "nosniff"
     return response

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask import Blueprint, Response, request
 
 from cds_service.hooks.call import HookCall
 from cds_service.hooks.prefetch import MEANING
 from cds_service.web.call_log import note, printable_instance
 from cds_service.web.desk import Desk
+from cds_service.web.gate import caller
 from cds_service.web.wire import read_json, write_json
 
 
@@ -19,8 +22,14 @@ def routes(desk: Desk) -> Blueprint:
     def call_service(service_id: str) -> Response:
         service = desk.service(service_id)
         note(service=service.id)
-        call = HookCall.parse(read_json(request), service=service)
+        body = read_json(request)
+        desk.check(body)
+        call = HookCall.parse(body, service=service)
         _note_call(call)
+        client = caller()
+        client.bring(call.fhir_server)
+        if client.fhir_servers is not None:
+            call = replace(call, servers=client.fhir_servers)
         answered = desk.answer(call, desk.today())
         note(cards=len(answered["cards"]))
         return write_json(answered)

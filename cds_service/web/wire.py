@@ -8,6 +8,7 @@ from flask import Request, Response
 
 from cds_service.errors import CallError
 from cds_service.web.json_body import dump_json, parse_json
+from cds_service.web.size import check_pieces
 
 JSON = "application/json"
 FHIR_JSON = "application/fhir+json"
@@ -27,7 +28,9 @@ def read_json(request: Request) -> Any:
             status=415,
             code="not-supported",
         )
-    return parse_json(request.get_data(cache=False))
+    data = request.get_data(cache=False)
+    check_pieces(data)
+    return parse_json(data)
 
 
 def write_json(document: object, *, status: int = 200, content_type: str = JSON) -> Response:

@@ -12,6 +12,8 @@ from datetime import date, timedelta
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
+from cds_service.units import WIDE
+
 Json = dict[str, Any]
 Part = Mapping[str, Any]
 _UCUM = "http://unitsofmeasure.org"
@@ -66,7 +68,7 @@ def _with_dose(dosage: Json, form: str, part: Part) -> Json:
 
 def per_hour(mcg_per_day: Decimal) -> Decimal:
     """Micrograms per hour, rounded down."""
-    cut = (mcg_per_day / _HOURS).quantize(_PER_HOUR, ROUND_DOWN)
+    cut = (mcg_per_day / _HOURS).quantize(_PER_HOUR, ROUND_DOWN, WIDE)
     return Decimal(f"{cut:f}".rstrip("0").rstrip("."))
 
 

@@ -21,7 +21,6 @@ from cds_service.present.suggestions.medication import (
     infusion_start,
     medication_request,
     spoken_moment,
-    spoken_moments,
 )
 from cds_service.present.suggestions.services import Json, service_request, skeletons, times_a_day
 from cds_service.present.suggestions.spoken import spoken_doses
@@ -29,7 +28,7 @@ from cds_service.present.suggestions.words import FILE, Words, load_words
 from cds_service.terminology import Code, ValueSets
 
 Document = Mapping[str, Any]
-_SHARED = ("checks", "admission", "tests", "measures")
+_SHARED = ("checks", "admission", "supervision", "tests", "measures")
 """Kinds that hold for the patient, not for one order: offered once in a call."""
 
 
@@ -64,7 +63,7 @@ class Maker:
     skeletons: Mapping[str, Json]
     agents: Mapping[str, Code]
     routes: Mapping[str, Code]
-    said: dict[tuple[str, str, str | None], tuple[str, str]] = field(default_factory=dict, repr=False)
+    said: dict[tuple[str, str, str | None, int | None], tuple[str, str]] = field(default_factory=dict, repr=False)
     """Words filled in once; bounded by the orders and citations of the knowledge files."""
 
     def suggestions(
@@ -88,6 +87,7 @@ class Maker:
                     self._premedication(offers["premedication"], draft, about, identity),
                 ),
                 ("monitoring", "admission", self._admission(offers["admission"], about, identity)),
+                ("monitoring", "supervision", self._supervision(offers["supervision"], about, identity)),
                 ("safety", "checks", self._set("checks", offers["checks"], about, identity)),
             ]
         found += [
@@ -113,11 +113,12 @@ class Maker:
     ) -> Suggestion | None:
         if not offer or not offer["offered"]:
             return None
+        route = str(offer["route"])
         values = {
             "agent": str(offer["agent"]),
             "dose": shown.milligrams(offer["dose_mg"]),
-            "route": str(offer["route"]),
-            "moments": spoken_moments(offer),
+            "route": route if route in self.routes else self.words.fill("premedication", "open_route", route=route),
+            "moments": self._moments(offer),
             "doses": self._doses(offer),
             "timing": str(offer["timing"]),
             "citation": str(offer["citation"]),
@@ -126,7 +127,7 @@ class Maker:
             offer,
             about,
             agent=self.agents[offer["agent"]],
-            route=self.routes.get(offer["route"]),
+            route=self.routes.get(route),
             text=self.words.fill("premedication", "text", **values),
             reason=self.words.fill("premedication", "reason", **values),
             start=infusion_start(draft),
@@ -134,6 +135,12 @@ class Maker:
         description = self.words.fill("premedication", "description", **values)
         label = self.words.fill("premedication", "label", **values)
         return _suggestion(identity, "premedication", label, Action("create", description, order))
+
+    def _moments(self, offer: Document) -> str:
+        """'once before start of cycle 1 (2025-10-01) and once before day 8 step (2025-10-08)'."""
+        return shown.listed(
+            self.words.fill("premedication", "moment", moment=spoken_moment(moment)) for moment in offer["moments"]
+        )
 
     def _doses(self, offer: Document) -> str:
         """Each dose with its moment, in the words of an order."""
@@ -166,6 +173,18 @@ class Maker:
         action = Action("create", self.words.fill("admission", "description", **values), order)
         return _suggestion(identity, "admission", self.words.fill("admission", "label", **values), action)
 
+    def _supervision(self, offer: Document | None, about: Mapping[str, Any], identity: UUID) -> Suggestion | None:
+        """No public code says supervision: the order is words, and its length is left to who signs it."""
+        if not offer:
+            return None
+        values = {"moment": str(offer["moment"]), "citation": str(offer["citation"])}
+        code = {"text": self.words.fill("supervision", "text", **values)}
+        on = {"occurrenceDateTime": offer["start"]} if offer["start"] else {}
+        reason = self.words.fill("supervision", "reason", **values)
+        order = service_request(self.skeletons["supervision"], about, reason, code=code, **on)
+        action = Action("create", self.words.fill("supervision", "description", **values), order)
+        return _suggestion(identity, "supervision", self.words.fill("supervision", "label", **values), action)
+
     def _set(
         self, kind: str, offers: Sequence[Document], about: Mapping[str, Any], identity: UUID
     ) -> Suggestion | None:
@@ -179,18 +198,20 @@ class Maker:
         return _suggestion(identity, kind, self.words.fill(kind, "label", names=shown.listed(names)), *actions)
 
     def _order(self, kind: str, offer: Document, about: Mapping[str, Any]) -> Action:
-        description, reason = self._said(kind, offer["key"], offer.get("citation"))
         per_day = offer.get("per_day")
+        description, reason = self._said(kind, offer["key"], offer.get("citation"), per_day)
         more = {"occurrenceTiming": times_a_day(per_day)} if per_day else {}
         return Action("create", description, service_request(self.skeletons[offer["key"]], about, reason, **more))
 
-    def _said(self, kind: str, key: str, citation: str | None) -> tuple[str, str]:
+    def _said(self, kind: str, key: str, citation: str | None, per_day: int | None) -> tuple[str, str]:
         """Description and reason of one order of a set: the same for every patient, and kept."""
-        known = (kind, key, citation)
+        known = (kind, key, citation, per_day)
         if known not in self.said:
-            name = self.words.orders[key].name
+            named, parts = self.words.orders[key], self.words.texts[kind]
+            timed = parts["when_timed"].format(count=per_day) if per_day else None
+            when = timed or named.when or parts.get("when", "")
             reason = self.words.fill(kind, "reason", citation=citation or "")
-            self.said[known] = (self.words.fill(kind, "description", name=name), reason)
+            self.said[known] = (self.words.fill(kind, "description", name=named.name, when=when), reason)
         return self.said[known]
 
 

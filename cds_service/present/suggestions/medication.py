@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from cds_service.present import words as written
 from cds_service.present.suggestions.services import coding
 from cds_service.terminology import Code
 
@@ -92,8 +91,3 @@ def _exact(moment: Mapping[str, Any], offer: Mapping[str, Any], start: str | Non
 def spoken_moment(moment: Mapping[str, Any]) -> str:
     """'start of cycle 1 (2025-10-01)'."""
     return f"{moment['name']} ({moment['date']})" if moment["date"] else str(moment["name"])
-
-
-def spoken_moments(offer: Mapping[str, Any]) -> str:
-    """'start of cycle 1 (2025-10-01) and day 8 step (2025-10-08)'."""
-    return written.listed(spoken_moment(moment) for moment in offer["moments"])

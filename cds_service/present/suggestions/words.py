@@ -15,21 +15,25 @@ from cds_service.errors import KnowledgeError
 FILE = "suggestions.toml"
 KINDS: Mapping[str, frozenset[str]] = {
     "dose": frozenset({"label", "description"}),
-    "premedication": frozenset({"label", "description", "text", "at_start", "at_step", "reason"}),
-    "checks": frozenset({"label", "description", "reason"}),
+    "premedication": frozenset(
+        {"label", "moment", "open_route", "description", "text", "at_start", "at_step", "reason"}
+    ),
+    "checks": frozenset({"label", "description", "when", "when_timed", "reason"}),
     "admission": frozenset({"label", "description", "text", "reason"}),
-    "tests": frozenset({"label", "description", "reason"}),
+    "supervision": frozenset({"label", "description", "text", "reason"}),
+    "tests": frozenset({"label", "description", "when", "reason"}),
     "measures": frozenset({"label", "description", "reason"}),
 }
 _NAMES: Mapping[str, frozenset[str]] = {
     "dose": frozenset({"doses", "row"}),
     "premedication": frozenset({"agent", "dose", "doses", "route", "moments", "moment", "lead", "timing", "citation"}),
-    "checks": frozenset({"names", "name", "citation"}),
+    "checks": frozenset({"names", "name", "when", "count", "citation"}),
     "admission": frozenset({"days", "all_days", "cycle", "citation"}),
-    "tests": frozenset({"names", "name"}),
+    "supervision": frozenset({"moment", "citation"}),
+    "tests": frozenset({"names", "name", "when"}),
     "measures": frozenset({"names", "name"}),
 }
-_ORDER = frozenset({"name", "text", "concept", "code"})
+_ORDER = frozenset({"name", "text", "concept", "code", "when"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class Named:
     text: str | None
     concept: str | None
     code: str | None
+    when: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,5 +88,7 @@ def _check(kind: str, found: Mapping[str, str], parts: frozenset[str]) -> None:
 
 def _order(key: str, found: Mapping[str, str]) -> Named:
     if not found.get("name") or set(found) - _ORDER:
-        raise KnowledgeError(FILE, f"orders.{key}", "must have a name, and of text, concept and code what it needs")
-    return Named(found["name"], found.get("text"), found.get("concept"), found.get("code"))
+        raise KnowledgeError(
+            FILE, f"orders.{key}", "must have a name, and of text, concept, code and when what it needs"
+        )
+    return Named(found["name"], found.get("text"), found.get("concept"), found.get("code"), found.get("when"))

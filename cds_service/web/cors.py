@@ -1,0 +1,59 @@
+"""Which web pages may call: cross-origin rules for discovery, the services and feedback, on errors as well.
+
+An origin that is registered gets its own name back, never `*`, and never leave to send cookies (there are none). A
+preflight needs no token: browsers send none. Any other origin gets no header, so its browser keeps the answer from it.
+This protects users of browsers only; who may call is for client authentication to say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from flask import Flask, Response, request
+
+PUBLIC_SANDBOX = "https://sandbox.cds-hooks.org"
+_THIS_MACHINE = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?")
+_PATH = "/cds-services"
+_PREFLIGHT = (
+    ("Access-Control-Allow-Methods", "GET, POST, OPTIONS"),
+    ("Access-Control-Allow-Headers", "authorization, content-type"),
+    ("Access-Control-Max-Age", "600"),
+)
+
+
+def register(app: Flask, origins: Collection[str], *, sandbox: bool) -> None:
+    """Answer preflights of these origins and mark what they may read.
+
+    `sandbox` adds the public CDS Hooks Sandbox and pages of this machine: for an open service on loopback.
+    """
+    registered = frozenset({*origins, PUBLIC_SANDBOX}) if sandbox else frozenset(origins)
+
+    def allowed(origin: str | None) -> bool:
+        return bool(origin) and (origin in registered or (sandbox and bool(_THIS_MACHINE.fullmatch(origin or ""))))
+
+    @app.before_request
+    def _answer_preflight() -> Response | None:
+        asks = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+        if not asks or not _is_ours(request.path) or not allowed(request.headers.get("Origin")):
+            return None
+        response = Response(status=204)
+        response.headers.extend(_PREFLIGHT)
+        if request.headers.get("Access-Control-Request-Private-Network") == "true":
+            response.headers["Access-Control-Allow-Private-Network"] = "true"
+        return response
+
+    @app.after_request
+    def _mark(response: Response) -> Response:
+        if not _is_ours(request.path):
+            return response
+        response.headers.add("Vary", "Origin")
+        origin = request.headers.get("Origin")
+        if origin and allowed(origin):
+            response.headers["Access-Control-Allow-Origin"] = origin
+            response.headers["Access-Control-Expose-Headers"] = "Retry-After"
+        return response
+
+
+def _is_ours(path: str) -> bool:
+    return path == _PATH or path.startswith(f"{_PATH}/")
