@@ -72,10 +72,7 @@ def create_app(
     Raises SettingsError when it is not said who may call, and KnowledgeError when `parts` are not given and a file is
     wrong.
     """
-    if (admit is None) != open_to_all:
-        raise SettingsError("say who may call: either admit, or open_to_all")
-    if admit is not None and not settings.public_url:
-        raise SettingsError("tokens name the public address of this service, so public_url has to be set")
+    _check_who_may_call(settings, admit, open_to_all)
     if advise is None:
         parts = parts or load_parts(settings)
         advise = _spine(parts, Ehr(settings, loopback=read_loopback))
@@ -87,18 +84,31 @@ def create_app(
         check=partial(check_entries, settings=settings),
         keep_feedback=journal.keep_feedback if journal else keeps_nothing,
     )
+    app = _house(settings, admit, sandbox=open_to_all and read_loopback)
+    for room in (discovery, calls, feedback, health):
+        app.register_blueprint(room.routes(desk))
+    if parts is not None:
+        _ask_order_questions(app, desk, parts)
+    return app
+
+
+def _check_who_may_call(settings: Settings, admit: Admit | None, open_to_all: bool) -> None:
+    if (admit is None) != open_to_all:
+        raise SettingsError("say who may call: either admit, or open_to_all")
+    if admit is not None and not settings.public_url:
+        raise SettingsError("tokens name the public address of this service, so public_url has to be set")
+
+
+def _house(settings: Settings, admit: Admit | None, *, sandbox: bool) -> Flask:
+    """The app before it has rooms: its log, its refusals, its headers and its door."""
     app = Flask("cds_service", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.merge_slashes = False
     call_log.register(app)
     problems.register(app)
     headers.register(app, public_url=settings.public_url)
-    cors.register(app, settings.cors_origins, sandbox=open_to_all and read_loopback)  # a preflight has no token
+    cors.register(app, settings.cors_origins, sandbox=sandbox)  # before the gate: a preflight has no token
     gate.register(app, admit, settings.public_url)
-    for room in (discovery, calls, feedback, health):
-        app.register_blueprint(room.routes(desk))
-    if parts is not None:
-        _ask_order_questions(app, desk, parts)
     return app
 
 

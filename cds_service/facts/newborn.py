@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 from cds_service import units
 from cds_service.facts import answers as results
@@ -35,7 +36,7 @@ def read_gestational_age(record: Record) -> Fact[int]:
     )
 
 
-def _told(observed: Observed, what: str, read: Callable[[Observed], Decimal | int | None]) -> Told:  # type: ignore[type-arg]
+def _told(observed: Observed, what: str, read: Callable[[Observed], Decimal | int | None]) -> Told[Any]:
     value = read(observed)
     said: object = reader.quantity(observed.resource.get("valueQuantity"))
     if said is None and value is not None:

@@ -58,7 +58,7 @@ def measure_doubts(document: Document) -> list[str | None]:
     body = document["patient"]
     doubts = (body.get("weight_problem"), body.get("height_problem"), *(body.get("measure_warnings") or ()))
     said = _said(document["dose"])
-    return [words.sentence(item) for item in doubts if item and words.bare(item).lower() not in said]  # type: ignore[union-attr]
+    return [words.sentence(item) for item in doubts if item and (words.bare(item) or "").lower() not in said]
 
 
 def quoted_text(document: Document) -> str | None:
