@@ -197,7 +197,7 @@ def _answering(advise: Advise, journal: Journal | None) -> Callable[[HookCall, d
 
     def answer(call: HookCall, today: date) -> Mapping[str, Any]:
         found = advise(call, today)
-        if journal and found.assessments:
+        if journal and (found.assessments or found.untold):
             call_log.note(decision=journal.keep(call, found))
         return found.response
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from fhir_fixtures.recipe import recipes
 
-__all__ = ["expectations", "hook_calls", "patients"]
+__all__ = ["client_calls", "expectations", "hook_calls", "patients"]
 
 
 @cache
@@ -50,6 +50,11 @@ def hook_calls() -> dict[str, dict[str, Any]]:
     Numbers with a decimal point are `Decimal`: post them with a JSON writer that keeps decimals (simplejson).
     """
     return _loaded("hook_calls")
+
+
+def client_calls() -> dict[str, dict[str, Any]]:
+    """Hook calls in the odd shapes of known clients; `clients/clients.toml` says who sends each, and to which hook."""
+    return _loaded("clients")
 
 
 def expectations() -> dict[str, dict[str, Any]]:

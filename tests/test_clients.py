@@ -93,3 +93,10 @@ def test_pills_are_judged_as_no_dose(client: FlaskClient) -> None:
     assert {card["indicator"] for card in cards} <= {"info", "warning"}
     assert not any("mcg/day ordered" in card["summary"] for card in cards)
     assert "label dose depends" in cards[0]["summary"]
+
+
+def test_an_order_whose_drug_cannot_be_told_is_never_silent(client: FlaskClient) -> None:
+    (card,) = answered(client, "medication-not-in-the-call-sign")[1]["cards"]
+    assert card["indicator"] == "info"
+    assert card["summary"] == "Blinatumomab not checked: one order does not say which drug it is for"
+    assert "the Medication it refers to is not in the call" in card["detail"]

@@ -14,7 +14,7 @@ from cds_service.hooks.services import service_for, services
 from cds_service.parts import Parts
 from cds_service.present.gallery import gallery_folder, outdated, refresh
 from cds_service.present.suggestions import Orders
-from fhir_fixtures import hook_calls
+from fhir_fixtures import client_calls, hook_calls
 
 _EARLY = "early--"
 _UNUSED = ("citations",)
@@ -44,15 +44,27 @@ def stale_gallery(parts: Parts) -> tuple[str, ...]:
 
 
 def _example(name: str, parts: Parts) -> str:
-    """The assessment of the fixture call that an example shows: `early--x` is x at order-select, x is order-sign."""
-    which = f"order-select--{name.removeprefix(_EARLY)}" if name.startswith(_EARLY) else f"order-sign--{name}"
-    body = hook_calls()[which]
+    """What an example shows: the assessment of its fixture call, or the orders of which none can be made."""
+    body = _body(name)
     service = service_for(body["hook"], services(parts.settings.canonical_base))
     assert service is not None, body["hook"]  # noqa: S101 - our own fixtures name our own hooks
     call = HookCall.parse(body, service=service)
-    document = advise(call, parts, today=_DAY).assessments[0]
+    found = advise(call, parts, today=_DAY)
+    if found.untold:
+        return _text({"hook": call.hook, "untold": found.untold})
+    document = found.assessments[0]
     draft = Orders(call.drafts, call.draft_urls).draft(document["order"]["reference"])
-    shown = {**_cut(document), "draft": draft}
+    return _text({**_cut(document), "draft": draft})
+
+
+def _body(name: str) -> dict[str, Any]:
+    """`early--x` is x at order-select, x is order-sign, or the call of a known client."""
+    calls = hook_calls()
+    which = f"order-select--{name.removeprefix(_EARLY)}" if name.startswith(_EARLY) else f"order-sign--{name}"
+    return calls[which] if which in calls else client_calls()[name]
+
+
+def _text(shown: dict[str, Any]) -> str:
     return str(simplejson.dumps(shown, use_decimal=True, indent=1, ensure_ascii=False)) + "\n"
 
 

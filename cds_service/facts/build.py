@@ -28,6 +28,7 @@ from cds_service.facts.record import Record
 from cds_service.facts.requests import read_requests
 from cds_service.facts.steroids import read_steroids
 from cds_service.facts.therapies import Given
+from cds_service.facts.untold import untold_drugs, untold_orders
 from cds_service.facts.vaccines import read_vaccines
 from cds_service.fhir import models, reader
 from cds_service.fhir.chart import Chart, Entry
@@ -91,6 +92,20 @@ def read_cases(
     return tuple(_case(call, given) for given in ours)
 
 
+def read_untold(
+    chart: Chart,
+    in_scope: Sequence[int],
+    *,
+    today: date,
+    value_sets: ValueSets,
+    settings: Settings,
+    questions: OrderQuestions,
+) -> tuple[Unreadable, ...]:
+    """The in-scope draft orders that may be for our drug or for any other, and why. `in_scope` as for `read_cases`."""
+    record = Record(chart, value_sets, settings, today, questions)
+    return untold_orders(record, therapies.read_medications(record), in_scope)
+
+
 def _check_number(ours: int, most: int) -> None:
     """Each order is judged beside all others: that cannot go on for ever. Raises TooLargeError."""
     if ours > most:
@@ -125,7 +140,7 @@ def _case(call: _Call, given: Given) -> Case:
     notes = (
         *_notes(record, given.entry, answers),
         *_unreadable(facts),
-        *therapies.untold_drugs(record, call.medications),
+        *untold_drugs(record, call.medications),
     )
     sent = call.drafts[given.entry.draft] if given.entry.draft is not None else None
     ordered = read_order(record, given, dosage, call.medications, sent=sent)

@@ -66,7 +66,7 @@ class Drug:
 
 def read_drug(record: Record, resource: Json) -> Drug:
     """The drug of a MedicationRequest, MedicationStatement or MedicationAdministration."""
-    concepts = _medication(record, resource)
+    concepts = concepts_of(record, resource)
     found = tuple(match for concept in concepts for match in codes.matches(concept, record.value_sets))
     said = "; ".join(filter(None, map(reader.words, concepts)))
     if not said:
@@ -86,7 +86,7 @@ def _name_of(code: Code) -> str:
     return code.role.partition(",")[0]
 
 
-def _medication(record: Record, resource: Json) -> tuple[Json, ...]:
+def concepts_of(record: Record, resource: Json) -> tuple[Json, ...]:
     """The CodeableConcepts that say which drug: its own, or those of the Medication it refers to with ingredients."""
     own = reader.first(resource, "medicationCodeableConcept")
     entry: Entry | None = record.chart.find(reader.reference(resource, "medicationReference"), resource)

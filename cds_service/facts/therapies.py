@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from cds_service import units
 from cds_service.facts.drug import Drug, read_drug
-from cds_service.facts.model import ConcomitantDrug, Evidence, Fact, Unreadable
+from cds_service.facts.model import ConcomitantDrug, Evidence, Fact
 from cds_service.facts.questions import Answers
 from cds_service.facts.record import Record, printed
 from cds_service.fhir import codes, reader
@@ -68,25 +68,6 @@ def _given(record: Record, entry: Entry) -> Given:
     done = not planned and not drafted and status in _DONE
     names = ("effectiveDateTime", "effectivePeriod", "authoredOn", "dateAsserted")
     return Given(entry, read_drug(record, resource), live, done, reader.when(resource, *names))
-
-
-def untold_drugs(record: Record, medications: tuple[Given, ...]) -> tuple[Unreadable, ...]:
-    """That entries refer to a Medication which is not in the call, and say nothing else of their drug: said once."""
-    found = [
-        given
-        for given in medications
-        if not given.drug.said
-        and not given.drug.concepts
-        and (given.live or given.done)
-        and "medicationReference" in given.entry.resource
-        and record.chart.find(reader.reference(given.entry.resource, "medicationReference"), given.entry.resource)
-        is None
-    ]
-    if not found:
-        return ()
-    others = f", as for {len(found) - 1} more" if len(found) > 1 else ""
-    why = f"its drug is not told: the Medication it refers to is not in the call{others}"
-    return (Unreadable(found[0].entry.reference, why),)
 
 
 def read_concomitant(record: Record, medications: tuple[Given, ...]) -> tuple[ConcomitantDrug, ...]:

@@ -129,7 +129,15 @@ def _short(item: Document) -> str:
 
 def record_values(document: Document, limit: int = UNREADABLE_LIMIT) -> dict[str, object]:
     """The names of the record template: what could not be read, the first so many."""
-    found: Sequence[Document] = document.get("unreadable") or ()
+    return _listed(document.get("unreadable") or (), limit) | {"order_itself": _order_unreadable(document)}
+
+
+def untold_values(untold: Sequence[Document], limit: int = UNREADABLE_LIMIT) -> dict[str, object]:
+    """The names of the template about orders whose drug cannot be told, the first so many."""
+    return _listed(untold, limit)
+
+
+def _listed(found: Sequence[Document], limit: int) -> dict[str, object]:
     return {
         "count": len(found),
         "entries": [
@@ -137,7 +145,6 @@ def record_values(document: Document, limit: int = UNREADABLE_LIMIT) -> dict[str
             for item in found[:limit]
         ],
         "more": max(0, len(found) - limit),
-        "order_itself": _order_unreadable(document),
     }
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import simplejson
 
 from cards import Card, Templates, load_templates
-from cds_service.present.plan import cards_of
+from cds_service.present.plan import cards_of, untold_card
 from cds_service.present.suggestions import Maker, Orders
 
 INSTANCE = "gallery"
@@ -86,6 +86,8 @@ def _example(folder: Traversable, name: str) -> dict[str, Any]:
 
 
 def _card(document: Mapping[str, Any], template_id: str, templates: Templates, maker: Maker) -> Card:
+    if "untold" in document:
+        return untold_card(document["untold"], instance=INSTANCE, templates=templates)
     orders = Orders((document["draft"],))
     hook = document["hook"]
     made = cards_of([document], hook=hook, instance=INSTANCE, templates=templates, maker=maker, orders=orders)

@@ -23,6 +23,7 @@ from cds_service.present.caution import (
     safety_severity,
     safety_values,
     speaks_early,
+    untold_values,
 )
 from cds_service.present.coverage import coverage_values, open_policies, source_label
 from cds_service.present.dosing import dose_values, has_dose, severity
@@ -36,6 +37,7 @@ NAMESPACE = UUID("6f1f3c0e-4f0b-5b1e-9d0c-2b1d6c1f8a31")
 """Ours, for card ids: the same call gives the same ids."""
 TOPICS = ("dose", "safety", "coverage", "premedication", "monitoring", "record")
 """Order of cards equally grave."""
+RECORD = "The record sent with this call"
 COVERAGE_INDICATOR = {
     "criteria_met": "info",
     "manual_review": "info",
@@ -68,12 +70,16 @@ def response(
     form: FormLink | None = None,
     maker: Maker | None = None,
     orders: Orders = NO_ORDERS,
+    untold: Sequence[Document] = (),
 ) -> dict[str, Any]:
     """The answer to one hook call, ready to be written as JSON. `instance` is the call's hookInstance.
 
     `form` makes the link to the page that asks order questions, where there is one; `maker` writes suggestions into
-    and beside the `orders` of the call (none without it).
+    and beside the `orders` of the call (none without it). `untold` are orders (reference, why) whose drug cannot be
+    told, where no other order of the call has a document.
     """
+    if untold:
+        return {"cards": [untold_card(untold, instance=instance, templates=templates).to_json()]}
     made = cards_of(
         documents,
         hook=hook,
@@ -125,6 +131,12 @@ def cards_of(
     return [(template_id, card) for *_, template_id, card in sorted(found, key=lambda item: item[:3])]
 
 
+def untold_card(untold: Sequence[Document], *, instance: str, templates: Templates) -> Card:
+    """The one card about orders that may be for our drug or for any other: nothing of them was judged."""
+    frame = Frame(Indicator.INFO, RECORD, uuid=stable_id(NAMESPACE, f"{instance}/untold"))
+    return render(templates["record-untold"], untold_values(untold), frame)
+
+
 def _suggestions(
     document: Document, hook: str, maker: Maker | None, orders: Orders, *, identity: str, made: set[str]
 ) -> dict[str, tuple[Suggestion, ...]]:
@@ -154,7 +166,7 @@ def _plan(document: Document, hook: str, unreadable_limit: int) -> Iterator[Plan
         yield _by_label(document, "safety-outlook", safety_values(document), safety_severity(document))
     if document.get("unreadable"):
         values = record_values(document, unreadable_limit)
-        yield Planned("record", values, record_severity(document), "The record sent with this call", None, "")
+        yield Planned("record", values, record_severity(document), RECORD, None, "")
 
 
 def _coverage(document: Document, early: bool) -> Iterator[Planned]:
