@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from cds_service.hooks.services import services
+from cds_service.present.unread import SEARCHES
 from tests.card_reading import card_about, cards_for, first_lines, topic
 from tests.document_builders import document, safety
 
@@ -114,6 +116,23 @@ def test_what_could_not_be_read_is_said_once_however_many_orders() -> None:
     assert "Observation/7" in cards[0]["detail"]
     assert "Observation/8" not in cards[0]["detail"]
     assert "and 2 more" in cards[0]["detail"]
+
+
+def test_searches_that_failed_for_one_reason_stand_on_one_line_in_plain_words() -> None:
+    late = "could not be read: the FHIR server did not answer in time"
+    failed = [{"reference": key, "why": late} for key in ("practitionerRoles", "vitals", "laboratory")]
+    weight = {"reference": "Observation/weight", "why": "no unit"}
+    card = card_about("record", document(unreadable=[*failed, weight]))
+    assert "4 parts of the record" in card["summary"]
+    line = f"- the prescriber's roles, weight, height and surface area, laboratory results: {late}.\n"
+    assert line in card["detail"].replace("\\", "")
+    assert "- Observation/weight: no unit." in card["detail"]
+    assert "practitionerRoles" not in card["detail"]
+
+
+def test_every_search_that_may_fail_has_its_words() -> None:
+    keys = {key for service in services("https://example.org/fhir") for key in service.prefetch}
+    assert set(SEARCHES) == keys
 
 
 def test_an_entry_that_was_read_in_part_is_not_said_to_be_left_out() -> None:

@@ -1,6 +1,6 @@
-"""What the safety and record cards say, from the assessment document only. Judges nothing.
+"""What the safety cards say, from the assessment document only. Judges nothing.
 
-The words are in `cards/templates/safety*.jinja` and `record.jinja`.
+The words are in `cards/templates/safety*.jinja`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Any
 from cds_service.present import words
 from cds_service.present.words import Document
 
-UNREADABLE_LIMIT = 8
 THEMES = (
     ("Blood counts, tumour lysis, pancreas", ("blood-counts", "tumour-lysis-prophylaxis", "pancreatitis-watch")),
     ("Liver", ("liver-panel", "liver-timing")),
@@ -125,34 +124,3 @@ def _few_words(item: Document) -> str:
 
 def _short(item: Document) -> str:
     return words.bare(item.get("short")) or words.bare(item.get("title")) or str(item["code"])
-
-
-def record_values(document: Document, limit: int = UNREADABLE_LIMIT) -> dict[str, object]:
-    """The names of the record template: what could not be read, the first so many."""
-    return _listed(document.get("unreadable") or (), limit) | {"order_itself": _order_unreadable(document)}
-
-
-def untold_values(untold: Sequence[Document], limit: int = UNREADABLE_LIMIT) -> dict[str, object]:
-    """The names of the template about orders whose drug cannot be told, the first so many."""
-    return _listed(untold, limit)
-
-
-def _listed(found: Sequence[Document], limit: int) -> dict[str, object]:
-    return {
-        "count": len(found),
-        "entries": [
-            {"reference": item.get("reference") or "an entry without id", "why": words.bare(item["why"])}
-            for item in found[:limit]
-        ],
-        "more": max(0, len(found) - limit),
-    }
-
-
-def record_severity(document: Document) -> str:
-    """A warning when the order itself is among what could not be read."""
-    return "warning" if _order_unreadable(document) else "info"
-
-
-def _order_unreadable(document: Document) -> bool:
-    own = document["order"]["reference"]
-    return any(item.get("reference") == own for item in document.get("unreadable") or ())

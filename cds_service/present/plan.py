@@ -16,20 +16,13 @@ from cards import Card, Indicator, Link, Suggestion, Templates, render
 from cards.render import Frame
 from cds_service.present import words
 from cds_service.present.bedside import monitoring_values, premedication_severity, premedication_values
-from cds_service.present.caution import (
-    UNREADABLE_LIMIT,
-    record_severity,
-    record_values,
-    safety_severity,
-    safety_values,
-    speaks_early,
-    untold_values,
-)
+from cds_service.present.caution import safety_severity, safety_values, speaks_early
 from cds_service.present.coverage import coverage_values, open_policies, source_label
 from cds_service.present.dosing import dose_values, has_dose, severity
 from cds_service.present.identity import stable_id
 from cds_service.present.questions import FormLink, asked_on, form_link, named
 from cds_service.present.suggestions import Maker, Orders
+from cds_service.present.unread import UNREADABLE_LIMIT, record_severity, record_values, untold_values
 from cds_service.present.words import Document
 
 NO_ORDERS = Orders()
