@@ -2,8 +2,8 @@
 
     .venv/bin/python bench/respond.py [--seconds 5]
 
-One waitress worker process each, over loopback. The bare view parses the same body with the same parser and returns
-the same bytes. The two are called in turns of a quarter of a second, and compared turn by turn, so that whatever else
+One worker process of our server each, over loopback. The bare view parses the same body with the same parser and
+returns the same bytes. The two are called in turns of a quarter of a second, and compared turn by turn: what else
 the machine does befalls both. Prints requests per second, p50 with one client, p99 with eight, and the ratio of the
 p50s, which is the bar: at most 5.
 """
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import http.client
-import logging
 import multiprocessing
 import statistics
 import threading
@@ -69,8 +68,8 @@ def serve_ours(port: multiprocessing.connection.Connection) -> None:
     warm_up(parts)
     server = make_server(create_app(settings, parts=parts, open_to_all=True))
     settle()
-    port.send((server.effective_port, time.perf_counter() - started))
-    server.run()
+    port.send((server.port, time.perf_counter() - started))
+    server.run(lambda: True)
 
 
 def serve_bare(port: multiprocessing.connection.Connection, answer: bytes) -> None:
@@ -84,8 +83,8 @@ def serve_bare(port: multiprocessing.connection.Connection, answer: bytes) -> No
         return Response(answer, mimetype="application/json")
 
     server = make_server(app)
-    port.send((server.effective_port, 0.0))
-    server.run()
+    port.send((server.port, 0.0))
+    server.run(lambda: True)
 
 
 def timings(port: int, data: bytes, *, clients: int, seconds: float) -> list[float]:
@@ -146,8 +145,6 @@ def main() -> int:
     data = body()
     answer = answer_of(data)
     print(f"request {len(data)} bytes, response {len(answer)} bytes")
-    # Eight clients on eight threads: waitress warns of every call that waits for a moment.
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     with process(serve_bare, answer) as bare, process(serve_ours) as ours:
         ports, start_up = [bare[0], ours[0]], [bare[1], ours[1]]
         in_turns(ports, data, clients=1, seconds=TURN_SECONDS)

@@ -62,7 +62,7 @@ def _absolute(url: str, member: str) -> None:
 
 
 def _present(members: Mapping[str, object]) -> Json:
-    return {name: value for name, value in members.items() if value not in (None, "", [], {})}
+    return {name: value for name, value in members.items() if value or value is False}
 
 
 @dataclass(frozen=True, slots=True)

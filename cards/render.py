@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import jinja2
 
 from cards.model import SUMMARY_LIMIT, Card, CardError, Indicator, Link, Source, Suggestion
 from cards.template import Template
 
-_GAPS = re.compile(r"\n{3,}")
 
-
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """What stands around the words: how grave, which document, which identity."""
 
     indicator: Indicator
@@ -84,4 +80,6 @@ def _block(words: jinja2.Template, block: str, names: dict[str, object]) -> str:
 def _tidy(text: str) -> str:
     if " \n" in text:
         text = "\n".join(line.rstrip() for line in text.split("\n"))
-    return _GAPS.sub("\n\n", text).strip()
+    while "\n\n\n" in text:
+        text = text.replace("\n\n\n", "\n\n")
+    return text.strip()

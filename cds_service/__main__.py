@@ -9,8 +9,19 @@ from typing import Any, BinaryIO
 import click
 
 from cds_service import __version__
-from cds_service.commands import assessing, checking, clients, configured, explaining, outward, storing
+from cds_service.commands import (
+    assessing,
+    checking,
+    clients,
+    configured,
+    downgrading,
+    explaining,
+    linking,
+    outward,
+    storing,
+)
 from cds_service.commands.console import console
+from cds_service.commands.decision import decision
 from cds_service.commands.report import report
 from cds_service.errors import BlinatumomabCdsError, CallError
 from cds_service.parts import Parts, load_parts
@@ -52,20 +63,30 @@ def main() -> None:
 @click.option(
     "--open", "open_to_all", is_flag=True, help="Anyone may call. For sandboxes with synthetic patients only."
 )
-def serve(host: str, port: int, open_to_all: bool) -> None:
+@click.option(
+    "--workers", type=click.IntRange(1, 64), default=None, help="Processes that answer. Default: one per processor."
+)
+@click.option(
+    "--threads", type=click.IntRange(1, 128), default=None, help="Calls at a time, of each worker. Default: 16."
+)
+def serve(host: str, port: int, open_to_all: bool, workers: int | None, threads: int | None) -> None:
     """Answer hook calls over HTTP.
 
     Discovery is at /cds-services, health at /health. Only clients that are registered (see 'client add') may call,
-    with tokens for the setting public_url; with --open, anyone may.
+    with tokens for the setting public_url; with --open, anyone may. Everything that is wrong with the configuration is
+    told at once (status 2). SIGTERM and Ctrl-C end it: calls in work are answered, what is to be kept is written.
 
     \b
     Examples:  blinatumomab-cds serve --port 8080
+               blinatumomab-cds serve --host 0.0.0.0 --workers 4
                blinatumomab-cds serve --open --port 8080
                curl http://127.0.0.1:8080/cds-services
     """
     from cds_service.commands.serving import start
 
-    start(configured.settings(), host=host, port=port, open_to_all=open_to_all, remarks=console(remarks=True))
+    remarks = console(remarks=True)
+    ended = start(host=host, port=port, open_to_all=open_to_all, remarks=remarks, workers=workers, threads=threads)
+    sys.exit(0 if ended else 1)
 
 
 @main.command()
@@ -130,14 +151,18 @@ def _refuse(mistake: CallError, form: str | None) -> None:
 
 
 @main.command()
-def check() -> None:
+@click.option("--links", is_flag=True, help="Also ask every address that cards link to whether it still answers.")
+def check(links: bool) -> None:
     """Check every knowledge file, value set and template.
 
     Lists what was loaded, the paragraphs that are not computed, the items a pharmacist still has to confirm against
-    the current label, and the questions open to the payer. Leaves with 1 and names file and place when one is wrong.
+    the current label, and the questions open to the payer. Leaves with 1 and names file and place when one is wrong,
+    or a link is dead.
     """
     parts = _parts()
     checking.report(parts.knowledge, len(parts.templates.by_id), console())
+    if links and not linking.check_links(linking.addresses(parts.knowledge), console()):
+        sys.exit(1)
 
 
 @main.command()
@@ -201,7 +226,9 @@ def cards(only_check: bool) -> None:
 main.add_command(outward.try_)
 main.add_command(outward.fixtures)
 main.add_command(report)
+main.add_command(decision)
 main.add_command(storing.database)
+storing.database.add_command(downgrading.downgrade)
 main.add_command(clients.client)
 
 

@@ -2,9 +2,11 @@
 
 Kept: when, which hook and service, the editions, every criterion's status, what an unknown one waits for and whether
 the record lacks it, contradicts itself or cannot be used; the dose verdict and the codes of its issues; which safety
-topics apply or are unknown; the flags; each card's id, topic, indicator and its summary with every number and every
-word that is not ours put out; the ids of its suggestions. That is what a committee needs to judge the cards, and what
-joins feedback to the card it speaks of.
+topics apply or are unknown; the flags; of the facts only whether they were there (a weight: on file, old, missing), the
+age group, the use, and which kinds of resources each criterion rests on; what came of each thing that was asked for;
+the registered name of the client; each card's id, topic, indicator, whether it was shown, and its summary with every
+number and every word that is not ours put out; the ids of its suggestions. That is what a committee needs to judge the
+cards, what tells the story of one answer, and what joins feedback to the card it speaks of.
 
 Not kept: names, dates of the patient, values, doses, free text, references into the record, reasons in words (they may
 quote any of these). The patient and the user are a keyed hash each (HMAC-SHA-256), so that answers about one patient
@@ -20,22 +22,22 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from cds_service.decision_document import data_of, order
 from cds_service.hooks.call import HookCall
 from cds_service.hooks.feedback import Feedback
+from cds_service.hooks.prefetch import State
 from cds_service.store.records import CardShown, Decision, FeedbackEntry, SuggestionShown
 
-MASKING = 1
+MASKING = 2
 NO_CODE = "not-a-code"
 """Stands for an override reason whose code reads like free text."""
 COMMENT_LIMIT = 2000
 """Characters of a comment, where comments are kept."""
-NOT_ON_FILE, DISAGREE, NOT_USABLE = "not-on-file", "sources-disagree", "not-usable"
-"""Why a criterion is unknown: nothing there; two answers; something there that does not tell."""
 _UUID = re.compile(r"(?:urn:uuid:)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.IGNORECASE)
 _CODE = re.compile(r"(?!.*\d{5})[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SYSTEM = re.compile(r"(https?://|urn:)[A-Za-z0-9._~:/#-]{1,190}")
@@ -43,8 +45,6 @@ _CITATION = r"[A-Z]+(?:\.[A-Za-z0-9]+)+"
 """LA.PHAR.312, I.A.4.c.i: kept where a text of ours has exactly that."""
 _TOKEN = re.compile(rf"{_CITATION}|\d[\d.,/-]*|[^\W\d_]+")
 _WORD = re.compile(rf"{_CITATION}|[^\W\d_]+")
-_ABSENT = ("is not on file", "not known", "on file", "not documented")
-_SAFETY_KEPT = ("applies", "unknown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,18 @@ class Asked:
     instance: str
     patient: str
     user: str | None
+    client: str | None = None
+    """The registered name of who called."""
+    states: Mapping[str, State] = field(default_factory=dict)
+    """What became of each of our templates."""
+    reads: Mapping[str, str] = field(default_factory=dict)
+    """By what was read from the FHIR server: what came of it, as a word of ours."""
 
     @classmethod
-    def of(cls, call: HookCall) -> Asked:
-        """What is taken of a call."""
-        return cls(call.hook, call.service_id, call.instance, call.patient_id, call.user_id)
+    def of(cls, call: HookCall, *, client: str | None = None, reads: Mapping[str, str] | None = None) -> Asked:
+        """What is taken of a call, and of the reads that were made for it (key -> a word of ours)."""
+        user = call.user_id
+        return cls(call.hook, call.service_id, call.instance, call.patient_id, user, client, call.states, reads or {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +113,9 @@ def decision(
     decision_id: str,
     at: datetime,
     mask: Mask,
-    shown: bool = True,
+    withheld: Collection[int] = (),
 ) -> Decision:
-    """The masked record of one answer. `shown` False: its cards were decided and not sent."""
+    """The masked record of one answer. `withheld`: the places of the cards that were decided and not sent."""
     instance = _UUID.fullmatch(asked.instance)
     return Decision(
         id=decision_id,
@@ -118,11 +125,13 @@ def decision(
         instance=instance.group(1).lower() if instance else None,
         patient_key=mask.hashed("patient", asked.patient),
         user_key=mask.hashed("user", asked.user) if asked.user else None,
-        cards=tuple(_card(card, mask, shown) for card in response["cards"]),
+        client=asked.client,
+        cards=tuple(_card(card, mask, shown=place not in withheld) for place, card in enumerate(response["cards"])),
         document={
             "masking": MASKING,
             "version": mask.version,
-            "orders": [_order(assessment) for assessment in assessments],
+            "data": data_of(asked.states, asked.reads),
+            "orders": [order(assessment) for assessment in assessments],
         },
     )
 
@@ -152,7 +161,7 @@ def _if_fits(pattern: re.Pattern[str], text: str | None) -> str | None:
     return text if pattern.fullmatch(text) else NO_CODE
 
 
-def _card(card: Mapping[str, Any], mask: Mask, shown: bool) -> CardShown:
+def _card(card: Mapping[str, Any], mask: Mask, *, shown: bool) -> CardShown:
     code = card.get("source", {}).get("topic", {}).get("code", "")
     suggestions = [
         SuggestionShown(mask.id(item["uuid"]), mask.text(item.get("label", "")))
@@ -167,54 +176,3 @@ def _card(card: Mapping[str, Any], mask: Mask, shown: bool) -> CardShown:
         suggestions=tuple(suggestions),
         shown=shown,
     )
-
-
-def _order(assessment: Mapping[str, Any]) -> dict[str, Any]:
-    dose, label = assessment["dose"], assessment["dose"].get("label") or {}
-    return {
-        "matched_by": assessment["order"]["matched_by"],
-        "policies": [_policy(policy) for policy in assessment["policies"]],
-        "label": {"id": label.get("id"), "edition": label.get("edition")},
-        "dose": {
-            "verdict": dose["verdict"],
-            "severity": dose.get("severity"),
-            "issues": sorted({issue["code"] for issue in dose.get("issues", ())}),
-        },
-        "safety": {item["code"]: item["status"] for item in assessment["safety"] if item["status"] in _SAFETY_KEPT},
-        "flags": list(assessment["flags"]),
-        "unreadable": len(assessment["unreadable"]),
-    }
-
-
-def _policy(policy: Mapping[str, Any]) -> dict[str, Any]:
-    criteria = policy["criteria"]
-    return {
-        "id": policy["id"],
-        "version": policy["version"],
-        "role": policy["role"],
-        "applies": policy["applies"],
-        "section": policy["section"],
-        "overall": policy["overall"],
-        "criteria": {name: found["status"] for name, found in criteria.items() if found["status"] != "not_applicable"},
-        "top": [name for name, found in criteria.items() if found.get("top")],
-        "decisive": list(policy.get("decisive", ())),
-        "unknown": {
-            name: {"asks": _asks(found.get("settled_by")), "causes": sorted(set(_causes(found["reason"])))}
-            for name, found in criteria.items()
-            if found.get("top") and found["status"] == "unknown"
-        },
-    }
-
-
-def _asks(settled_by: str | None) -> list[str]:
-    """What would settle it: words of ours, each question once."""
-    return list(dict.fromkeys(settled_by.split("; or "))) if settled_by else []
-
-
-def _causes(reason: str) -> Iterator[str]:
-    """The kinds of reasons in a reason; its words stay behind."""
-    for piece in reason.split("; "):
-        if "sources disagree" in piece:
-            yield DISAGREE
-        else:
-            yield NOT_ON_FILE if piece.endswith(_ABSENT) else NOT_USABLE

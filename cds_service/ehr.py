@@ -8,15 +8,25 @@ one call and nowhere else; it is never stored, logged or put into an error. How 
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
+from threading import Lock
 from typing import Any
 from urllib.parse import urljoin
 
-import simplejson
-
+from cds_service.fhir_answers import (
+    LATE,
+    NOT_UNDERSTOOD,
+    TOO_MUCH,
+    UNREACHABLE,
+    RefusedError,
+    check,
+    document,
+    is_passing,
+)
 from cds_service.hooks.needs import Access, Fetched, Need
 from cds_service.outbound import (
     Answer,
@@ -27,24 +37,19 @@ from cds_service.outbound import (
     OutboundError,
     Reach,
     TooMuchError,
+    UnreachableError,
     parse,
 )
 from cds_service.settings import Settings
 
-LATE = "the FHIR server did not answer in time"
-UNREACHABLE = "the FHIR server could not be reached"
-NOT_PERMITTED = "the FHIR server did not permit it"
-NOT_UNDERSTOOD = "the FHIR server's answer could not be read"
-REFUSED = "the FHIR server refused or failed"
-TOO_MUCH = "the FHIR server sent more than is read"
+_LOG = logging.getLogger("cds_service.ehr")
 _LONGEST_URL = 1800
 """Longer searches go as POST _search: some servers and proxies cut URLs at two thousand characters."""
 _SEARCH_BY_POST = (405, 414)
 _WORTH_TRYING_SECONDS = 0.05
-
-
-class _RefusedError(Exception):
-    """A read that failed, with the reason in our words."""
+_MOST_CREWS = 16
+_LARGE = 200_000
+"""Bytes of a body."""
 
 
 class Ehr:
@@ -58,7 +63,9 @@ class Ehr:
         self._listed = settings.fhir_servers
         self._outbound = outbound or Outbound(Reach.of(settings, loopback=loopback))
         self._pages, self._bytes = settings.fetch_max_pages, settings.fetch_max_bytes
-        self._workers = ThreadPoolExecutor(settings.fetch_workers, thread_name_prefix="ehr")
+        self._large, self._hiring = Lock(), Lock()
+        self._crew_size = settings.fetch_workers
+        self._crews: dict[str, ThreadPoolExecutor] = {}
 
     def fetch(self, access: Access, needs: Sequence[Need], *, seconds: float) -> Fetched:
         """Read all needs at once and answer within `seconds`, with what has come by then. Never raises."""
@@ -67,13 +74,14 @@ class Ehr:
             return Fetched(problems={need.key: UNREACHABLE for need in needs})
         access = replace(access, base=base)
         deadline = time.monotonic() + seconds
-        running = {need.key: self._workers.submit(self._read, access, need, deadline) for need in needs}
+        crew = self._crew(base)
+        running = {need.key: crew.submit(self._read, access, need, deadline) for need in needs}
         wait(running.values(), timeout=max(0.0, seconds))
         values, problems = {}, {}
         for key, future in running.items():
             try:
                 values[key] = _result(future)
-            except _RefusedError as reason:
+            except RefusedError as reason:
                 problems[key] = str(reason)
         return Fetched(values, problems)
 
@@ -92,11 +100,23 @@ class Ehr:
             return None
         return address.base if self._outbound.permits(address.base, (address.base,)) else None
 
+    def _crew(self, base: str) -> ThreadPoolExecutor:
+        """The threads that read from this server. One that hangs keeps its own crew busy, and no other's."""
+        found = self._crews.get(base)
+        if found is not None:
+            return found
+        with self._hiring:
+            name = base if len(self._crews) < _MOST_CREWS else ""  # the rest share one
+            return self._crews.setdefault(name, ThreadPoolExecutor(self._crew_size, thread_name_prefix="ehr"))
+
     def _read(self, access: Access, need: Need, deadline: float) -> Any:
         """One resource, or all pages of one search as one Bundle."""
         url = f"{access.base}/{need.query}"
         first = self._get(access, url, deadline, search=need.is_search)
-        if not need.is_search or not isinstance(first, dict) or first.get("resourceType") != "Bundle":
+        if first is None:
+            return None
+        check(first, need)
+        if not need.is_search:
             return first
         pages = [first, *self._further(access, first, url, deadline)]
         entries = [entry for page in pages for entry in _entries(page)]
@@ -111,7 +131,7 @@ class Ehr:
                 return
             try:
                 found = self._get(access, urljoin(url, following), deadline, search=False)
-            except (_RefusedError, ValueError):
+            except (RefusedError, ValueError):
                 return
             if not isinstance(found, dict) or found.get("resourceType") != "Bundle":
                 return
@@ -122,16 +142,21 @@ class Ehr:
         """GET, or POST _search where the URL is long or the server refuses GET; one retry of a passing fault."""
         by_post = search and len(url) > _LONGEST_URL
         answer = self._send(access, url, deadline, by_post=by_post)
-        again = answer.status in (502, 503, 504) and deadline - time.monotonic() > _WORTH_TRYING_SECONDS
+        again = is_passing(answer) and _worth_trying(deadline)
         if again or (search and not by_post and answer.status in _SEARCH_BY_POST):
             answer = self._send(access, url, deadline, by_post=by_post or not again)
-        if answer.status in (404, 410) and not search:
-            return None
-        if answer.status in (401, 403):
-            raise _RefusedError(NOT_PERMITTED)
-        if answer.status != 200:
-            raise _RefusedError(REFUSED)
-        return _json(answer.body)
+        return self._parsed(answer, deadline, search=search)
+
+    def _parsed(self, answer: Answer, deadline: float, *, search: bool) -> Any:
+        """The document. Large ones one by one, and none once nobody waits: reading them keeps others from working."""
+        if len(answer.body) < _LARGE:
+            return document(answer, search=search)
+        if not self._large.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            raise RefusedError(LATE)
+        try:
+            return document(answer, search=search)
+        finally:
+            self._large.release()
 
     def _send(self, access: Access, url: str, deadline: float, *, by_post: bool) -> Answer:
         headers = {"Accept": "application/fhir+json"}
@@ -148,9 +173,18 @@ class Ehr:
             form=query if by_post else None,
         )
         try:
-            return self._outbound.read(ask, deadline=deadline)
+            return self._sent(ask, deadline)
         except OutboundError as trouble:
-            raise _RefusedError(_SAID.get(type(trouble), UNREACHABLE)) from None
+            raise RefusedError(_SAID.get(type(trouble), UNREACHABLE)) from None
+
+    def _sent(self, ask: Ask, deadline: float) -> Answer:
+        """The answer. What breaks is tried once more: it may have been an old connection. Raises OutboundError."""
+        try:
+            return self._outbound.read(ask, deadline=deadline)
+        except UnreachableError:
+            if not _worth_trying(deadline):
+                raise
+            return self._outbound.read(ask, deadline=deadline)
 
 
 _SAID = {LateError: LATE, TooMuchError: TOO_MUCH}
@@ -159,19 +193,18 @@ _SAID = {LateError: LATE, TooMuchError: TOO_MUCH}
 def _result(future: Future[Any]) -> Any:
     if not future.done():
         future.cancel()
-        raise _RefusedError(LATE)
-    return future.result()
-
-
-def _json(body: bytes) -> Any:
-    """Decimals digit by digit; anything that is not a JSON object is not understood."""
+        raise RefusedError(LATE)
     try:
-        found = simplejson.loads(body.decode("utf-8-sig"), use_decimal=True)
-    except (ValueError, RecursionError):
-        raise _RefusedError(NOT_UNDERSTOOD) from None
-    if not isinstance(found, dict) or "resourceType" not in found:
-        raise _RefusedError(NOT_UNDERSTOOD)
-    return found
+        return future.result()
+    except RefusedError:
+        raise
+    except Exception as bug:  # one answer that we trip over costs that answer; its text may quote a record
+        _LOG.error("bug: %s while a FHIR server was read", type(bug).__name__)
+        raise RefusedError(NOT_UNDERSTOOD) from None
+
+
+def _worth_trying(deadline: float) -> bool:
+    return deadline - time.monotonic() > _WORTH_TRYING_SECONDS
 
 
 def _entries(bundle: Mapping[str, Any]) -> list[Any]:

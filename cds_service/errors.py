@@ -100,3 +100,7 @@ class StoreError(BlinatumomabCdsError):
     def __init__(self, message: str, *, passing: bool = False):
         super().__init__(message)
         self.message, self.passing = message, passing
+
+
+class NoDatabaseError(StoreError):
+    """A file that is to be the database is not there, and was not to be made."""

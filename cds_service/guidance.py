@@ -27,7 +27,6 @@ from cds_service.parts import Parts
 from cds_service.present.plan import response
 from cds_service.present.suggestions import Orders
 
-
 Lap = Callable[[str], None]
 """Told the name of each stage as it ends, by which somebody with a clock may time them."""
 

@@ -7,7 +7,7 @@ What comes back is judged by `hooks.rule_check`; nothing here knows what the car
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -25,6 +25,10 @@ _DISCOVERY = "/cds-services"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _SLOW_MILLISECONDS = 500
 _LONGEST_DIAGNOSTICS = 600
+
+
+Token = str | Callable[[str], str] | None
+"""A bearer token, or what makes one for the address that is called."""
 
 
 class AddressError(BlinatumomabCdsError):
@@ -83,7 +87,7 @@ class Loaded:
 class Client:
     """Pooled connections to one server. `token` is sent as a bearer token with every request; `seconds` bounds each."""
 
-    def __init__(self, url: str, *, token: str | None = None, seconds: float = 10.0) -> None:
+    def __init__(self, url: str, *, token: Token = None, seconds: float = 10.0) -> None:
         """Raises AddressError for an address that is not called."""
         _check_address(url, token)
         self._session = requests.Session()
@@ -242,13 +246,14 @@ def _json(reply: Reply) -> tuple[Any, tuple[Breach, ...]]:
         return None, (breach("A-01", "", mistake.message.removeprefix("the body cannot be read: ")), *odd)
 
 
-def _authorized(request: requests.PreparedRequest, token: str | None) -> requests.PreparedRequest:
+def _authorized(request: requests.PreparedRequest, token: Token) -> requests.PreparedRequest:
     if token:
-        request.headers["Authorization"] = f"Bearer {token}"
+        made = token((request.url or "").partition("?")[0]) if callable(token) else token
+        request.headers["Authorization"] = f"Bearer {made}"
     return request
 
 
-def _check_address(url: str, token: str | None) -> None:
+def _check_address(url: str, token: Token) -> None:
     try:
         parts = urlsplit(url)
         host = parts.hostname

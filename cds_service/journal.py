@@ -12,18 +12,21 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Protocol
 
 from cds_service import __version__
-from cds_service.decisions import Asked, Mask, decision, feedback_entry, known_words
+from cds_service.decisions import Asked, Mask, decision, feedback_entry
 from cds_service.errors import StoreError
 from cds_service.guidance import Guidance
 from cds_service.hooks.call import HookCall
 from cds_service.hooks.feedback import Feedback
+from cds_service.own_words import our_words
 from cds_service.parts import Parts
 from cds_service.settings import Settings
 from cds_service.store import Decision, Recorded, Store
@@ -40,6 +43,8 @@ BREATH_SECONDS = 0.001
 WAITING_FEEDBACK = 2
 """Requests with feedback that may be in the database at once."""
 TURN_SECONDS = 1.0
+FEEDBACK_SECONDS = 8.0
+"""Longer than the wait for a lock: what takes longer is a database that hangs."""
 PAUSE_SECONDS = 2.0
 """After a failure of the database, feedback is refused at once for this long."""
 TELL_SECONDS = 10.0
@@ -47,7 +52,20 @@ PURGE_SECONDS = 24 * 3600.0
 RETRY_SECONDS = 600.0
 """When deleting failed, and at least this often a look at the clock."""
 
-Waiting = tuple[str, datetime, Asked, Guidance]
+Waiting = tuple[str, datetime, Asked, Guidance, Collection[int]]
+
+
+class Watch(Protocol):
+    """Who counts what becomes of decisions."""
+
+    def journal_kept(self, kept: Sequence[Decision], waiting: int) -> None:
+        """These were written; so many wait."""
+
+    def journal_dropped(self, count: int, waiting: int) -> None:
+        """So many were given up."""
+
+    def journal_waits(self, waiting: int) -> None:
+        """One more waits."""
 
 
 def utc_now() -> datetime:
@@ -58,12 +76,22 @@ def utc_now() -> datetime:
 class Journal:
     """What a running service keeps, and where. Safe to use from several threads."""
 
-    def __init__(self, store: Store, settings: Settings, parts: Parts, *, now: Callable[[], datetime] = utc_now):
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        parts: Parts,
+        *,
+        now: Callable[[], datetime] = utc_now,
+        purges: bool = True,
+    ):
+        """`purges`: this one deletes what is too old. One of the processes that share a database is enough."""
+        self._purges = purges
         self._store, self._settings, self._now = store, settings, now
         self._words, self._topics = our_words(), {t.coding.code: t.topic for t in parts.templates.by_id.values()}
         self._mask: Mask | None = None
         self._queue: SimpleQueue[Waiting | None] = SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._thread: Thread | None = None
         self._starting = threading.Lock()
         self._turns = threading.BoundedSemaphore(WAITING_FEEDBACK)
         self._refused_until = 0.0
@@ -71,16 +99,32 @@ class Journal:
         self._purged = -PURGE_SECONDS
         self.dropped = 0
         """Decisions that were not kept."""
+        self.watch: Watch | None = None
 
     # --- decisions: behind the answer --------------------------------------------------------------------
 
-    def keep(self, call: HookCall, guidance: Guidance) -> str:
-        """Hand over what was decided on a call; its id. Takes microseconds and raises nothing."""
+    def keep(
+        self,
+        call: HookCall,
+        guidance: Guidance,
+        *,
+        client: str | None = None,
+        reads: Mapping[str, str] | None = None,
+        withheld: Collection[int] = (),
+    ) -> str:
+        """Hand over what was decided on a call; its id. Takes microseconds and raises nothing.
+
+        `client` called, `reads` were made for it (key -> a word of ours), and the cards at the places `withheld` were
+        not shown.
+        """
         decision_id = str(uuid.uuid4())
         if self._queue.qsize() >= CAPACITY:
             self._drop(1, "more decisions wait than may")
             return decision_id
-        self._queue.put((decision_id, self._now(), Asked.of(call), guidance))
+        asked = Asked.of(call, client=client, reads=reads)
+        self._queue.put((decision_id, self._now(), asked, guidance, withheld))
+        if self.watch:
+            self.watch.journal_waits(self._queue.qsize())
         if self._thread is None:
             self._start()
         return decision_id
@@ -96,7 +140,7 @@ class Journal:
     def _start(self) -> None:
         with self._starting:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._write_behind, name="journal", daemon=True)
+                self._thread = Thread(target=self._write_behind, name="journal", daemon=True)
                 self._thread.start()
 
     def _write_behind(self) -> None:
@@ -124,21 +168,35 @@ class Journal:
     def _write(self, waiting: Sequence[Waiting]) -> None:
         """Keep these decisions, or drop them. Never ends the thread."""
         try:
-            self._store.record_decisions([self._record(*item) for item in waiting])
+            kept = [self._record(*item) for item in waiting]
+            self._store.record_decisions(kept)
         except StoreError as trouble:
             self._drop(len(waiting), trouble.message)
         except Exception as bug:  # the thread has to outlive a bug in masking; its text may quote a record
             self._drop(len(waiting), f"bug: {type(bug).__name__}")
+        else:
+            if self.watch and kept:
+                self.watch.journal_kept(kept, self._queue.qsize())
 
-    def _record(self, decision_id: str, at: datetime, asked: Asked, guidance: Guidance) -> Decision:
+    def _record(
+        self, decision_id: str, at: datetime, asked: Asked, guidance: Guidance, withheld: Collection[int]
+    ) -> Decision:
         time.sleep(BREATH_SECONDS)
         return decision(
-            asked, guidance.assessments, guidance.response, decision_id=decision_id, at=at, mask=self._masked()
+            asked,
+            guidance.assessments,
+            guidance.response,
+            decision_id=decision_id,
+            at=at,
+            mask=self._masked(),
+            withheld=withheld,
         )
 
     def _drop(self, count: int, why: str) -> None:
         """Count, and tell at most every few seconds."""
         self.dropped += count
+        if self.watch:
+            self.watch.journal_dropped(count, self._queue.qsize())
         if time.monotonic() - self._told >= TELL_SECONDS:
             self._told = time.monotonic()
             _LOG.warning("decisions not kept: %d since the start; %s", self.dropped, why)
@@ -151,18 +209,41 @@ class Journal:
             raise StoreError("the database has just failed", passing=True)
         if not self._turns.acquire(timeout=TURN_SECONDS):
             raise StoreError("too many wait for the database", passing=True)
+        writing: Future[Recorded] = Future()
+        Thread(target=self._write_feedback, args=(service, given, writing), name="feedback", daemon=True).start()
+        try:
+            return writing.result(FEEDBACK_SECONDS)
+        except TimeoutError:
+            writing.cancel()
+            raise self._refused(StoreError("the database does not answer", passing=True)) from None
+        except StoreError as trouble:
+            raise self._refused(trouble) from trouble.__cause__
+
+    def _write_feedback(self, service: str, given: Sequence[Feedback], writing: Future[Recorded]) -> None:
+        """In a thread of its own, which may hang for as long as the database does; the request does not."""
         try:
             received, mask = self._now(), self._masked()
             comments = self._settings.feedback_comments
-            return self._store.record_feedback(
-                [feedback_entry(service, entry, received=received, mask=mask, comments=comments) for entry in given]
+            kept = self._store.record_feedback(
+                [feedback_entry(service, entry, received=received, mask=mask, comments=comments) for entry in given],
+                wanted=lambda: not writing.cancelled(),
             )
-        except StoreError as trouble:
-            self._refused_until = time.monotonic() + PAUSE_SECONDS
-            _LOG.error("feedback refused: %s", trouble.message)
-            raise
+            with suppress(InvalidStateError):  # given up a moment ago
+                writing.set_result(kept)
+        except Exception as trouble:  # for the request, which knows what to make of it
+            with suppress(InvalidStateError):
+                writing.set_exception(trouble)
         finally:
             self._turns.release()
+
+    def _refused(self, trouble: StoreError) -> StoreError:
+        self._refused_until = time.monotonic() + PAUSE_SECONDS
+        _LOG.error("feedback refused: %s", trouble.message)
+        return trouble
+
+    def ping(self) -> None:
+        """Is the database there? Raises StoreError."""
+        self._store.ping()
 
     # --- both --------------------------------------------------------------------------------------------
 
@@ -179,7 +260,7 @@ class Journal:
 
     def _purge_when_due(self) -> None:
         """Once a day, what is older than the setting allows is deleted."""
-        if time.monotonic() - self._purged < PURGE_SECONDS:
+        if not self._purges or time.monotonic() - self._purged < PURGE_SECONDS:
             return
         self._purged = time.monotonic()
         try:
@@ -201,24 +282,3 @@ def site_key(settings: Settings, store: Store) -> bytes:
     if settings.site_secret is not None:
         return settings.site_secret.get_secret_value().encode()
     return store.install_key()
-
-
-def our_words() -> frozenset[str]:
-    """The words of our cards and texts; anything else on a card came from a record."""
-    return known_words(
-        [
-            *_texts(files("cards"), ".jinja", ".toml"),
-            *_texts(files("cds_service.knowledge"), ".toml"),
-            *_texts(files("cds_service.present"), ".py"),
-        ]
-    )
-
-
-def _texts(folder: Traversable, *endings: str) -> list[str]:
-    found: list[str] = []
-    for item in folder.iterdir():
-        if item.is_dir():
-            found += _texts(item, *endings)
-        elif item.name.endswith(endings):
-            found.append(item.read_text(encoding="utf-8"))
-    return found

@@ -13,6 +13,7 @@ from cds_service.assess.corrections import CONDITIONS, TOPICS
 from cds_service.assess.criteria import PARAMETERS
 from cds_service.errors import KnowledgeError
 from cds_service.form_links import FormLinks, link_key
+from cds_service.knowledge.holding import hold_back
 from cds_service.knowledge.label import Discrepancy
 from cds_service.knowledge.library import Knowledge, load_knowledge
 from cds_service.present.suggestions import Maker, load_maker
@@ -55,12 +56,28 @@ GUIDANCE = frozenset(
 
 
 def load_parts(settings: Settings) -> Parts:
-    """Read and check every knowledge file, value set and template. Raises KnowledgeError naming file and place."""
+    """Read and check every knowledge file, value set and template.
+
+    Raises KnowledgeError naming file and place, and SettingsError for an edition that cannot be held back.
+    """
     knowledge = load_knowledge(kinds=PARAMETERS, guidance_codes=GUIDANCE)
     _check_judges(knowledge)
+    knowledge = _addressed(hold_back(knowledge, settings.policy_editions_held_back), settings.public_url)
     parts = Parts(settings, knowledge, _templates())
     parts.maker  # noqa: B018 - made here, so that a mistake stops start-up and no call reads a file
     return parts
+
+
+def _addressed(knowledge: Knowledge, public_url: str) -> Knowledge:
+    """A policy without a public address of its own is linked to our page on it, where browsers reach this service."""
+    if not public_url:
+        return knowledge
+    base = public_url.rstrip("/")
+    policies = tuple(
+        replace(policy, url=policy.url or f"{base}/policies/{policy.id}/{policy.version.isoformat()}")
+        for policy in knowledge.policies
+    )
+    return replace(knowledge, policies=policies)
 
 
 def _check_judges(knowledge: Knowledge) -> None:

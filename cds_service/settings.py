@@ -1,4 +1,4 @@
-"""What a site may set, with the defaults of the input contract. A leaf: knows nothing of ours.
+"""What a site may set, with the defaults of the input contract. A leaf: of ours it knows the names of `silence`.
 
 Read from the environment (`BLINATUMOMAB_CDS_WEIGHT_STALE_DAYS=14`), once, at start-up.
 """
@@ -9,10 +9,12 @@ import os
 from decimal import Decimal
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, FilePath, SecretStr
+from pydantic import AfterValidator, Field, FilePath, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from cds_service.silence import checked
 
 
 def default_database() -> str:
@@ -46,6 +48,9 @@ class Settings(BaseSettings):
     weight_plausible_kg: tuple[Decimal, Decimal] = (Decimal(1), Decimal(300))
     height_plausible_cm: tuple[Decimal, Decimal] = (Decimal(30), Decimal(230))
     bsa_plausible_m2: tuple[Decimal, Decimal] = (Decimal("0.1"), Decimal("3.0"))
+    policy_editions_held_back: tuple[str, ...] = Field(
+        (), description="the newest editions, as 'LA.PHAR.312 2025-09-05', where the one before is to be judged"
+    )
     # --- site vocabulary -------------------------------------------------------------------------------
     mrd_codes: tuple[str, ...] = Field((), description="'system|code' of the site's own MRD observations")
     payer_names: tuple[str, ...] = Field((), description="further names under which LHCC stands in Coverage")
@@ -89,12 +94,38 @@ class Settings(BaseSettings):
     decision_retention_days: int = Field(365, ge=1, description="decisions and feedback are deleted after this")
     feedback_comments: bool = Field(False, description="keep the free text of feedback; it may name a patient")
     site_secret: SecretStr | None = Field(None, min_length=16, description="key of the hashes that stand for patients")
+    # --- silent mode and being seen --------------------------------------------------------------------
+    silent: Annotated[str, AfterValidator(checked)] = Field(
+        "", description="cards that are decided and recorded, not shown: * for all, a hook, or hook:card; by commas"
+    )
+    log_format: Literal["json", "text"] | None = Field(
+        None, description="of the log on standard error; if unset, text on a terminal and JSON lines elsewhere"
+    )
+    metrics_address: str = Field(
+        "",
+        pattern=r"^(|(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5})$",
+        description="host:port of its own for /metrics; empty: on the service's port, for this machine only",
+    )
+    # --- processes -------------------------------------------------------------------------------------
+    workers: int | None = Field(None, ge=1, le=64, description="processes that answer; unset: one for each processor")
+    threads: int = Field(16, ge=1, le=128, description="calls at the same time, of each worker")
+    drain_seconds: float = Field(
+        20.0, ge=1, le=600, description="to answer what has been asked and write what is to be kept, when told to end"
+    )
     # --- limits ----------------------------------------------------------------------------------------
     max_body_bytes: int = Field(5_000_000, ge=10_000)
     max_entries: int = Field(10_000, ge=100, description="entries of all Bundles of a call together")
     max_draft_orders: int = Field(200, ge=1, description="draft orders of a call")
     max_judged_orders: int = Field(20, ge=1, description="orders for the drug in a call, each of which is judged")
     strict_fhir: bool = Field(False, description="validate the whole prefetch with fhir.resources (conformance work)")
+
+    @field_validator("silent")
+    @classmethod
+    def _silence_is_kept(cls, silent: str, info: ValidationInfo) -> str:
+        """Raises ValueError where silent mode would lose what it is for."""
+        if silent and info.data.get("database") == "none":
+            raise ValueError("silent mode only records, so it needs a database; BLINATUMOMAB_CDS_DATABASE is none")
+        return silent
 
     @property
     def form_url(self) -> str | None:

@@ -10,11 +10,9 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from collections.abc import Iterable
 from typing import Any
 
 from waitress.channel import HTTPChannel
-from waitress.server import BaseWSGIServer
 
 _LOG = logging.getLogger("cds_service.slow_clients")
 REQUEST_SECONDS = 20.0
@@ -24,7 +22,11 @@ ANSWER_SECONDS = 30.0
 IDLE_SECONDS = 30
 """Without a byte in either direction."""
 CONNECTIONS = 256
-"""At the same time; more wait to be accepted."""
+"""At the same time, of one process; more wait to be accepted."""
+LINGER_SECONDS = 1.0
+"""While the server ends, a kept connection without a request stays for so long: one may be on its way."""
+UNFINISHED_SECONDS = 3.0
+"""While the server ends, what is left to a request that is there in part."""
 _HEADER_BYTES = 65_536
 _IN_MEMORY_BYTES = 131_072
 """Of a body that is still coming; the rest waits in a file."""
@@ -56,6 +58,13 @@ class PacedChannel(HTTPChannel):  # type: ignore[misc]
         elif time.monotonic() - self.owing > ANSWER_SECONDS:
             self._end("an answer")
 
+    def part(self, since: float) -> None:
+        """The server ends, `since` that moment: close, unless a request is in work or an answer on its way."""
+        if self.requests or self.total_outbufs_len:
+            return
+        if time.monotonic() - since > (LINGER_SECONDS if self.request is None else UNFINISHED_SECONDS):
+            self.will_close = True
+
     def _end(self, what: str) -> None:
         if not self.will_close:
             _LOG.warning("connection closed: %s took too long to cross", what)
@@ -74,12 +83,8 @@ def limits() -> dict[str, Any]:
     }
 
 
-def pace(listening: Iterable[Any]) -> None:
-    """Make these servers (of the map that they share) time their connections."""
-    # Answers that nobody fetches at all: the kernel gives up on them by itself, where it can (Linux).
+def socket_options() -> list[tuple[int, int, int]]:
+    """For each connection: an answer that nobody fetches at all is given up by the kernel, where it can (Linux)."""
     patience = getattr(socket, "TCP_USER_TIMEOUT", None)
     stalled = [(socket.IPPROTO_TCP, patience, int(ANSWER_SECONDS * 1000))] if patience is not None else []
-    for each in listening:
-        if isinstance(each, BaseWSGIServer):
-            each.channel_class = PacedChannel
-            each.adj.socket_options = [*type(each.adj).socket_options, *stalled]
+    return [(socket.SOL_TCP, socket.TCP_NODELAY, 1), *stalled]

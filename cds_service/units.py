@@ -228,7 +228,7 @@ def _shape(unit: str | None) -> _Shape | None:
 
 def _tidy(unit: str | None) -> str:
     """Words such as 'mcg per m2 per day' written as a unit, without blanks."""
-    text = (unit or "").strip().replace("µ", "u").replace("μ", "u").replace("²", "2")
+    text = " ".join((unit or "").split()).replace("µ", "u").replace("μ", "u").replace("²", "2")
     text = re.sub(r"\s*\bper\b\s*", "/", text, flags=re.IGNORECASE)
     text = re.sub(r"/\s*(24)[\s.-]*(h|hr|hrs|hours?)\b", r"/(24.h)", text, flags=re.IGNORECASE)
     text = re.sub(r"\s+daily$", "/d", text.strip(), flags=re.IGNORECASE)

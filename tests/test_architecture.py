@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LEAVES = {"errors", "units", "dates", "settings", "terminology", "order_questions", "form_links"}
+LEAVES = {
+    *("errors", "units", "dates", "settings", "terminology", "order_questions", "form_links", "silence", "forgetting"),
+}
 MAY_IMPORT = {
     **dict.fromkeys(LEAVES, LEAVES),
     "hooks": LEAVES | {"hooks"},
@@ -20,15 +22,28 @@ MAY_IMPORT = {
     "present": LEAVES | {"assess", "present", "cards"},
     "parts": LEAVES | {"knowledge", "assess", "cards", "present"},
     "outbound": LEAVES | {"outbound"},
-    "ehr": LEAVES | {"hooks", "outbound"},
+    "fhir_answers": LEAVES | {"hooks", "outbound", "web.json_body", "web.size"},
+    "ehr": LEAVES | {"hooks", "outbound", "fhir_answers"},
     "slow_clients": set(),
+    "http_server": {"slow_clients", "web.problems", "web.wire"},
+    "workers": set(),
+    "turns": set(),
     "gathering": LEAVES | {"hooks"},
     "guidance": LEAVES | {"hooks", "fhir", "facts", "assess", "present", "parts", "gathering"},
     "store": {"errors", "store"},
-    "decisions": LEAVES | {"hooks", "store.records"},
-    "journal": LEAVES | {"__version__", "hooks", "guidance", "parts", "decisions", "store"},
+    "decision_document": LEAVES | {"hooks"},
+    "decisions": LEAVES | {"hooks", "decision_document", "store.records"},
+    "journal": LEAVES | {"__version__", "hooks", "guidance", "parts", "decisions", "own_words", "store"},
+    "own_words": {"decisions"},
+    "trace": set(),
+    "log_lines": set(),
+    "metrics": {"metrics"},
+    "probing": {"errors"},
+    "answering": LEAVES
+    | {"hooks", "guidance", "parts", "ehr", "fhir_answers", "outbound", "journal", "decision_document", "store"}
+    | {"turns", "metrics", "trace"},
     "trust": LEAVES | {"trust", "outbound", "store.records"},
-    "web": LEAVES | {"hooks", "web", "trust.caller"},
+    "web": LEAVES | {"hooks", "knowledge.policy", "web", "trust.caller", "trace", "log_lines"},
     "harness": LEAVES | {"hooks", "web.json_body"},
     "app": {"*"},
     "commands": {"*"},
@@ -38,8 +53,8 @@ MAY_IMPORT = {
 """Room -> the rooms it may import (`facts.model` names one module)."""
 ONLY = {
     "flask": {"web", "app"},
-    "waitress": {"app", "slow_clients"},
-    "requests": {"harness"},
+    "waitress": {"http_server", "slow_clients"},
+    "requests": {"harness", "commands"},
     "urllib3": {"outbound"},
     "jwt": {"trust"},
     "cryptography": {"trust"},
@@ -48,11 +63,15 @@ ONLY = {
     "sqlalchemy": {"store"},
     "alembic": {"store"},
     "psycopg": {"store"},
+    "prometheus_client": {"metrics"},
     "click": {"commands", "__main__"},
     "fhir_fixtures": {"commands"},
 }
 """Outside package -> the rooms of the service that may import it."""
-WITHOUT_CLOCK = ("hooks", "fhir", "facts", "knowledge", "assess", "present", "decisions.py", "store")
+WITHOUT_CLOCK = (
+    *("hooks", "fhir", "facts", "knowledge", "assess", "present", "store"),
+    *("decisions.py", "decision_document.py", "silence.py", "guidance.py"),
+)
 WITHOUT_FILES = ("assess", "facts", "fhir")
 
 

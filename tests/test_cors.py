@@ -148,6 +148,40 @@ def test_open_on_loopback_lets_the_public_sandbox_and_this_machine_call_and_no_o
         assert headers.get("Access-Control-Allow-Origin") == (origin if expected else None)
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost:8080", 200),
+        ("LOCALHOST", 200),
+        ("127.0.0.1:8080", 200),
+        ("127.8.9.10", 200),
+        ("[::1]:8080", 200),
+        ("tunnel.example.org", 200),
+        ("evil.example:8080", 421),
+        ("localhost.evil.example", 421),
+        ("127.0.0.1.evil.example", 421),
+        ("10.0.0.1", 421),
+        ("evil.example", 421),
+    ],
+)
+def test_open_on_loopback_answers_to_names_of_this_machine_only(parts: Parts, host: str, status: int) -> None:
+    """A page may lead its own name to this machine (rebinding); to the browser it then calls its own origin."""
+    settings = Settings(public_url="https://tunnel.example.org/cds")
+    client = create_app(settings, parts=parts, open_to_all=True, read_loopback=True).test_client()
+    for path, method in ENDPOINTS.values():
+        answer = client.open(
+            path, method=method, json=order_sign() if method == "POST" else None, headers={"Host": host}
+        )
+        assert (answer.status_code == 421) == (status == 421), path
+        assert answer.status_code != 421 or answer.get_json()["resourceType"] == "OperationOutcome"
+
+
+def test_elsewhere_and_with_clients_the_name_does_not_matter(parts: Parts) -> None:
+    """There a proxy may say what it likes, and tokens tell who calls."""
+    assert shut(parts).get("/cds-services", headers={"Host": "10.0.0.1:8080"}).status_code == 200
+    assert opened(parts, loopback=False).get("/cds-services", headers={"Host": "10.0.0.1"}).status_code == 200
+
+
 def test_a_browser_that_asks_for_leave_to_reach_a_private_network_gets_it_with_the_rest(parts: Parts) -> None:
     asks = {"Access-Control-Request-Private-Network": "true"}
     _, headers = preflight(shut(parts, EHR), SIGN_URL, "POST", EHR, **asks)

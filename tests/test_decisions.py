@@ -15,12 +15,10 @@ from typing import Any
 
 import pytest
 
+from cds_service.decision_document import DISAGREE, NOT_ON_FILE, NOT_USABLE
 from cds_service.decisions import (
     COMMENT_LIMIT,
-    DISAGREE,
     NO_CODE,
-    NOT_ON_FILE,
-    NOT_USABLE,
     Asked,
     Mask,
     decision,
@@ -31,7 +29,7 @@ from cds_service.guidance import Guidance, advise
 from cds_service.hooks.call import HookCall
 from cds_service.hooks.feedback import Feedback
 from cds_service.hooks.services import service_for, services
-from cds_service.journal import our_words
+from cds_service.own_words import our_words
 from cds_service.parts import Parts
 from cds_service.store import Decision
 from fhir_fixtures import hook_calls
@@ -105,12 +103,12 @@ def test_suggestions_are_kept_by_their_ids_and_masked_words() -> None:
     assert kept.topic == "other"
 
 
-def test_in_silent_mode_the_cards_are_kept_as_not_shown() -> None:
+def test_a_card_that_was_withheld_is_kept_as_not_shown() -> None:
     card = {"summary": "x", "indicator": "info", "source": {"label": "x"}}
     found = decision(
-        Asked("h", "s", "i", "p", None), [], {"cards": [card]}, decision_id="d", at=NOON, mask=mask(), shown=False
+        Asked("h", "s", "i", "p", None), [], {"cards": [card] * 3}, decision_id="d", at=NOON, mask=mask(), withheld={1}
     )
-    assert [item.shown for item in found.cards] == [False]
+    assert [item.shown for item in found.cards] == [True, False, True]
 
 
 # --- what is not -----------------------------------------------------------------------------------------------

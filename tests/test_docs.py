@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-from cds_service import slow_clients
+from cds_service import http_server, slow_clients
 from cds_service.__main__ import main
 from cds_service.assess.assessment import assess
 from cds_service.assess.criteria import KINDS
@@ -109,5 +109,7 @@ def test_the_limits_of_the_security_page_are_those_of_the_code() -> None:
     assert f"has fetched it | {slow_clients.ANSWER_SECONDS:.0f} s" in page
     assert f"without a byte | {slow_clients.IDLE_SECONDS} s" in page
     assert f"more wait to be accepted | {slow_clients.CONNECTIONS} |" in page
+    assert f"told to end | {slow_clients.UNFINISHED_SECONDS:.0f} s |" in page
+    assert f"up to {http_server.SPOOLED} times `max_body_bytes`" in page
     assert f"{MOST_PIECES:,} commas and brackets".replace(",", " ") in page
     assert f"deeper than {MAX_DEPTH} levels" in page

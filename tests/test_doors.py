@@ -7,7 +7,7 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from datetime import date, timedelta
 from http.client import HTTPConnection
@@ -356,6 +356,36 @@ def test_a_whole_request_that_comes_in_time_is_answered_however_it_is_cut(
 def test_headers_without_end_are_refused(begin: Begin) -> None:
     one = begin(HEAD + b"X: " + b"y" * 70_000)
     assert b" 431 " in one.recv(100)
+
+
+BY_THE_SERVER = {
+    # what is sent: the status, and what is said
+    b"GET /health HTTP/1.1\r\nHost : x\r\n\r\n": (400, "the request cannot be read"),
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n\r\n": (400, "the request cannot be read"),
+    HEAD + b"Content-Length: 20000000\r\n\r\n": (413, "the body is larger"),
+    HEAD + b"X: " + b"y" * 70_000 + b"\r\n\r\n": (431, "the headers are larger"),
+    HEAD + b"Transfer-Encoding: gzip\r\n\r\n": (501, "transfer encoding"),
+}
+
+
+@pytest.mark.parametrize(("sent", "status", "says"), [(sent, *found) for sent, found in BY_THE_SERVER.items()])
+def test_what_the_server_itself_refuses_is_told_as_everything_else(
+    begin: Begin, sent: bytes, status: int, says: str
+) -> None:
+    one = begin(sent)
+    found = b""
+    with suppress(ConnectionResetError):  # what was sent beyond the limit is not read
+        while piece := one.recv(65536):
+            found += piece
+    head, _, body = found.partition(b"\r\n\r\n")
+    assert head.startswith((f"HTTP/1.1 {status} ".encode(), f"HTTP/1.0 {status} ".encode()))
+    assert b"Content-Type: application/fhir+json" in head
+    assert b"Connection: close" in head
+    assert b"Server:" not in head
+    outcome = json.loads(body)
+    assert outcome["resourceType"] == "OperationOutcome"
+    assert says in outcome["issue"][0]["details"]["text"]
+    assert b"yyy" not in body
 
 
 # --- odd paths --------------------------------------------------------------------------------------------------------

@@ -267,3 +267,10 @@ def test_strict_mode_notes_what_the_models_find_anywhere() -> None:
 
 def test_the_day_of_the_call_stands_in_for_a_missing_date() -> None:
     assert read(patient(), order_={**order(rate("28")), "authoredOn": None}).as_of == TODAY
+
+
+def test_an_answer_with_a_record_of_another_patient_proves_no_absence() -> None:
+    other = {**condition("C91.0"), "id": "not-ours", "subject": {"reference": "Patient/somebody-else"}}
+    chart = charted(conditions=bundle(other), vitals=bundle(weight("30")))
+    assert chart.answered == {"vitals"}
+    assert not chart.of("Condition")

@@ -186,7 +186,7 @@ def test_a_lone_entry_outside_the_array_is_refused(client: FlaskClient, store: S
 class Broken(Store):
     """A database that has gone."""
 
-    def record_feedback(self, entries: object) -> Recorded:
+    def record_feedback(self, entries: object, **_: object) -> Recorded:
         raise StoreError("cannot keep feedback: the disk of Jane Roe is full", passing=True)
 
     def record_decisions(self, decisions: object) -> None:
@@ -200,7 +200,7 @@ def test_feedback_that_cannot_be_kept_is_a_503_that_says_so(
         answer = client.post(URL, json={"feedback": [OVERRIDDEN]})
     issue = answer.get_json()["issue"][0]
     assert (answer.status_code, issue["code"], answer.content_type) == (503, "transient", "application/fhir+json")
-    assert "nothing of it was recorded" in issue["details"]["text"]
+    assert "take none of it as recorded" in issue["details"]["text"]
     assert answer.headers["Retry-After"]
     assert "disk" not in answer.text
     assert "disk" in caplog.text
@@ -238,9 +238,9 @@ class Slow(Store):
         self.let_go.wait(20)
         super().record_decisions(decisions)
 
-    def record_feedback(self, entries: Any) -> Recorded:
+    def record_feedback(self, entries: Any, **options: Any) -> Recorded:
         self.let_go.wait(20)
-        return super().record_feedback(entries)
+        return super().record_feedback(entries, **options)
 
 
 def test_a_hanging_store_delays_no_guidance_and_the_queue_stays_bounded(
@@ -273,6 +273,25 @@ def test_only_a_few_requests_wait_for_a_hanging_store(
         assert sum(each.done() for each in waiting) == 6 - journals.WAITING_FEEDBACK
         store.let_go.set()
         assert sorted(each.result()[0] for each in waiting) == [200] * 2 + [503] * 4
+
+
+def test_a_request_with_feedback_waits_for_a_hanging_store_no_longer_than_it_has_to(
+    tmp_path: Path, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journals, "FEEDBACK_SECONDS", 0.3)
+    monkeypatch.setattr(journals, "PAUSE_SECONDS", 0.1)
+    store = Slow(str(tmp_path / "x"))
+    store.let_go.clear()
+    with serving(store, parts) as (client, _):
+        begun = time.monotonic()
+        assert post(client, OVERRIDDEN)[0] == 503
+        assert time.monotonic() - begun < 5
+        store.let_go.set()
+        time.sleep(0.5)
+        assert entries(store) == []  # nobody waited for it any more
+        assert post(client, OVERRIDDEN)[0] == 200
+    assert len(entries(store)) == 1
+    store.close()
 
 
 def test_a_call_about_another_drug_leaves_no_trace(store: Store, parts: Parts) -> None:

@@ -19,7 +19,8 @@ import pytest
 import requests
 
 from cds_service.app import create_app, running
-from cds_service.ehr import LATE, NOT_PERMITTED, NOT_UNDERSTOOD, REFUSED, TOO_MUCH, UNREACHABLE, Ehr
+from cds_service.ehr import Ehr
+from cds_service.fhir_answers import LATE, NOT_PERMITTED, NOT_UNDERSTOOD, REFUSED, TOO_MUCH, UNREACHABLE
 from cds_service.gathering import gather, needs_of
 from cds_service.guidance import advise, advise_fetching
 from cds_service.hooks.call import HookCall

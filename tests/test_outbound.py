@@ -22,7 +22,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cds_service.ehr import TOO_MUCH, UNREACHABLE, Ehr
+from cds_service.ehr import Ehr
+from cds_service.fhir_answers import TOO_MUCH, UNREACHABLE
 from cds_service.hooks.needs import Access, Need
 from cds_service.outbound import (
     Ask,

@@ -1,12 +1,13 @@
 """No word of a patient, no token: values marked everywhere in calls, and everything that comes out searched for them.
 
 What comes out: answers that are no guidance, every line of the log at every level, standard output and error of a real
-process, the bytes of its database files, and every form of the report.
+process, the bytes of its database files, its metrics, every form of the report, and the story of each decision.
 """
 
 from __future__ import annotations
 
 import copy
+import json
 import logging
 import os
 import re
@@ -153,7 +154,7 @@ def served(database: Path, log: Path) -> Iterator[str]:
             try:
                 requests.get(f"{url}/health", timeout=1)
                 break
-            except requests.ConnectionError:
+            except requests.RequestException:
                 time.sleep(0.1)
         yield url
     finally:
@@ -166,6 +167,8 @@ def test_nothing_marked_comes_out_of_a_real_process_but_in_the_cards(tmp_path: P
     database, log = tmp_path / "store.sqlite3", tmp_path / "log"
     outcome = {"resourceType": "OperationOutcome", "issue": [{"diagnostics": f"{MARK}-diagnostics"}]}
     headers = {"Authorization": f"Bearer {JWT}", "X-Request-Id": MARK, "User-Agent": MARK, "Cookie": f"a={MARK}"}
+    headers["traceparent"] = f"00-{MARK}-{MARK}-01"
+    decisions = []
     said_to_callers: dict[str, str] = {}
     with little_service(discovery=outcome, answer=outcome) as fhir, served(database, log) as url:
         cards = []
@@ -181,6 +184,8 @@ def test_nothing_marked_comes_out_of_a_real_process_but_in_the_cards(tmp_path: P
             assert answer.status_code == 200
             assert leaks(answer.text), "the cards are about the patient, or the marks do not reach what is judged"
             cards += answer.json()["cards"]
+            decisions.append(answer.headers["X-Decision-Id"])
+            said_to_callers[f"headers of {name}"] = f"{answer.headers} {answer.json()['extension']}"
         assert f"Bearer {TOKEN}" in fhir.tokens
         for name, (method, path, content) in bad_requests(marked(NAMES[0], fhir.url)).items():
             data = content if isinstance(content, bytes) else dump_json(content).encode() if content else None
@@ -202,11 +207,15 @@ def test_nothing_marked_comes_out_of_a_real_process_but_in_the_cards(tmp_path: P
             f"{url}/questions", data={"q": "cycle", "cycle": "1", MARK: MARK}, headers=headers, timeout=30
         )
         said_to_callers["form"] = form.text
-        said_to_callers["health"] = requests.get(f"{url}/health?{MARK}", headers=headers, timeout=30).text
+        for path in ("/health", "/health/live", "/health/ready", "/metrics"):
+            answer = requests.get(f"{url}{path}?{MARK}", headers=headers, timeout=30)
+            assert answer.status_code == 200
+            said_to_callers[path] = f"{answer.text} {answer.headers}"
         time.sleep(1)
     assert {name: leaks(text) for name, text in said_to_callers.items() if leaks(text)} == {}
     lines = log.read_text(encoding="utf-8")
-    assert "hook=order-sign" in lines
+    calls = [line for line in map(json.loads, lines.splitlines()) if line["logger"] == "cds_service.calls"]
+    assert [line["decision"] for line in calls if "decision" in line] == decisions
     assert leaks(lines) == []
     with Store(str(database), create=False).reading("count") as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM decisions").scalar_one() == len(NAMES)
@@ -219,6 +228,14 @@ def test_nothing_marked_comes_out_of_a_real_process_but_in_the_cards(tmp_path: P
         )
         assert report.exit_code == 0, report.output
         assert leaks(report.output) == []
+    for decision in decisions:
+        for form_of_story in ("text", "json"):
+            story = CliRunner().invoke(
+                main, ["decision", decision, "--database", str(database), "--format", form_of_story]
+            )
+            assert story.exit_code == 0, story.output
+            assert "LA.PHAR.312" in story.output
+            assert leaks(story.output) == []
 
 
 # --- every level of the log, in one process ---------------------------------------------------------------------------

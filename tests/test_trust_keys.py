@@ -264,6 +264,16 @@ def test_the_last_good_set_is_kept_while_the_address_is_down_and_not_for_ever() 
     assert keys.find("ec-1")
 
 
+def test_without_any_set_the_address_is_asked_again_within_seconds_and_not_with_every_call() -> None:
+    publisher = Publisher("ec-1")
+    publisher.down = True
+    keys = published(publisher)
+    assert not any(keys.find("ec-1") for _ in range(10))
+    assert publisher.asked == 1
+    publisher.down, publisher.now = False, 1003.0
+    assert keys.find("ec-1")
+
+
 def test_a_set_without_any_key_that_can_be_used_does_not_take_the_place_of_a_good_one() -> None:
     publisher = Publisher("ec-1")
     keys = published(publisher)

@@ -238,6 +238,7 @@ BAD_REQUESTS: list[tuple[str, str, str, bytes | str | None, str | None, int, str
     ("NaN", "POST", SIGN_URL, '{"x": NaN}', JSON, 400, None),
     ("Infinity", "POST", SIGN_URL, '{"x": -Infinity}', JSON, 400, None),
     ("a number no one can hold", "POST", SIGN_URL, '{"x": 1e999999999}', JSON, 400, None),
+    ("a number no Decimal can hold", "POST", SIGN_URL, '{"x": 1e9999999999999999999}', JSON, 400, None),
     ("a number of 5000 digits", "POST", SIGN_URL, '{"x": ' + "9" * 5000 + "}", JSON, 400, None),
     ("a duplicate key", "POST", SIGN_URL, '{"hook":"order-sign",' + GOOD[1:], JSON, 400, "hook"),
     ("a duplicate key deep down", "POST", SIGN_URL, '{"context":{"a":[{"b":1,"b":2}]}}', JSON, 400, "context.a[0].b"),

@@ -7,6 +7,7 @@ Knows no FHIR, no clock, no words of cards.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import fields
 from decimal import Decimal
 from typing import Any
 
@@ -25,17 +26,20 @@ from cds_service.assess.offers import offers
 from cds_service.assess.open_questions import Asked, of_the_label, of_the_policy, open_questions
 from cds_service.assess.policies import applies, heading, not_judged, verdict
 from cds_service.assess.premedication import assess_premedication
-from cds_service.assess.safety import assess_safety
+from cds_service.assess.safety import assess_safety, safety_documents
 from cds_service.assess.supervision import assess_supervision
 from cds_service.assess.track import Track, track_of
 from cds_service.dates import age_text
-from cds_service.facts.model import Case, Fact, Measurement
+from cds_service.facts.model import Case, Course, Fact, Measurement, PatientFacts
 from cds_service.knowledge.label import Discrepancy, Label
 from cds_service.knowledge.library import Knowledge
 from cds_service.settings import Settings
 
 SCHEMA = "blinatumomab-cds/assessment/1"
 _ROLES = ("current", "previous")
+_PATIENT_FACTS, _COURSE_FACTS = (
+    tuple(item.name for item in fields(source) if isinstance(item.default, Fact)) for source in (PatientFacts, Course)
+)
 _AYA_NOTE = "From 18 to 30 the policy's age limits follow the treatment setting; the label's premedication follows age."
 
 
@@ -99,7 +103,7 @@ def _by_the_label(
         "premedication": premedication.document(),
         "hospitalisation": stay.document(),
         "monitoring": monitoring(label),
-        "safety": [item.document() for item in safety],
+        "safety": safety_documents(safety, label),
         "offers": offers(
             case,
             label,
@@ -238,8 +242,5 @@ def _flags(case: Case, label: Label, track: Track, document: dict[str, Any], *, 
         "unreadable-entries": bool(document["unreadable"]),
     }
     yield from (code for code, holds in tests.items() if holds)
-    for source in (case.patient, case.course):
-        for name in source.__dataclass_fields__:
-            value = getattr(source, name)
-            if isinstance(value, Fact) and value.conflict:
-                yield f"conflict-{name.replace('_', '-')}"
+    for source, names in ((case.patient, _PATIENT_FACTS), (case.course, _COURSE_FACTS)):
+        yield from (f"conflict-{name.replace('_', '-')}" for name in names if getattr(source, name).conflict)

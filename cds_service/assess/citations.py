@@ -54,11 +54,9 @@ def _place(part: str, label_title: str, before: str | None) -> tuple[str | None,
     return (_OVERVIEW, part) if _OVERVIEW in part else (before, part)
 
 
-def _paragraphs(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    for policy in document["policies"]:
-        for name, criterion in policy["criteria"].items():
-            if criterion["shown"]:
-                yield f"{policy['id']} {policy['version']}", name
+def _paragraphs(document: dict[str, Any]) -> list[tuple[str, str]]:
+    cited = [(f"{policy['id']} {policy['version']}", policy["criteria"]) for policy in document["policies"]]
+    return [(edition, name) for edition, found in cited for name, item in found.items() if item["shown"]]
 
 
 def _citations(document: dict[str, Any]) -> Iterator[str]:

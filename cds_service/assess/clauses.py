@@ -62,11 +62,11 @@ class Text:
 
     def conditions(self, asks: Asks) -> Finding:
         """All of these conditions."""
-        found = []
+        done, found = self.done, []
         for rule, condition in asks:
-            known = self.done.get(rule)
+            known = done.get(rule)
             if known is None:
-                known = self.done[rule] = judge_condition(self.judged, condition)
+                known = done[rule] = judge_condition(self.judged, condition)
             found.append(known)
         return found[0] if len(found) == 1 else all_of(found)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from cds_service.assess.clauses import Done, Text
 from cds_service.assess.findings import Finding, Status, all_of
@@ -41,8 +42,7 @@ class ContestedResult:
         return len(found) > 1 or bool(found & {Status.MET, Status.REVIEW})
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyResult:
+class PolicyResult(NamedTuple):
     """What one edition says of this order."""
 
     policy: Policy
@@ -83,8 +83,7 @@ def _over_the_top(result: PolicyResult, section: Section, text: Text) -> PolicyR
     if undecided and status in (Status.MET, Status.REVIEW):
         status, decisive = Status.REVIEW, undecided + decisive
     route = _route(section, result.findings) if status is Status.NOT_MET else None
-    return replace(
-        result,
+    return result._replace(
         overall=OVERALL[status],
         decisive=tuple(decisive),
         route=route,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
+from itertools import chain
 from typing import NamedTuple
 
 from cds_service.facts.model import Evidence
@@ -57,28 +58,32 @@ def any_of(findings: Iterable[Finding]) -> Finding:
 
 
 def _join(findings: Iterable[Finding], order: tuple[Status, ...]) -> Finding:
-    relevant = [finding for finding in findings if finding.status is not _PASSED_OVER]
-    if len(relevant) < 2:
-        return relevant[0] if relevant else _NOTHING
-    found = [finding.status for finding in relevant]
-    for status in order:
-        if status in found:
-            break
-    deciding = [finding for finding in relevant if finding.status is status]
-    if len(deciding) == 1:
-        return deciding[0]
-    settled = [finding.settled_by for finding in deciding if finding.settled_by] if status is not _MET else ()
-    return Finding(
-        status,
-        "; ".join(dict.fromkeys([finding.reason for finding in deciding])),
-        _together([finding.evidence for finding in deciding if finding.evidence]),
-        "; or ".join(dict.fromkeys(settled)) or None,
-        tuple(dict.fromkeys([link_id for finding in deciding for link_id in finding.asks])),
-    )
+    deciding: list[Finding] = []
+    first = len(order)
+    for finding in findings:
+        if finding.status is not _PASSED_OVER:
+            place = order.index(finding.status)
+            if place < first:
+                deciding, first = [finding], place
+            elif place == first:
+                deciding.append(finding)
+    if len(deciding) < 2:
+        return deciding[0] if deciding else _NOTHING
+    return _together(deciding)
 
 
-def _together(found: list[tuple[Evidence, ...]]) -> tuple[Evidence, ...]:
-    """All evidence, each piece once."""
-    if len(found) < 2:
-        return found[0] if found else ()
-    return tuple(dict.fromkeys([item for items in found for item in items]))
+def _together(findings: list[Finding]) -> Finding:
+    """Findings of one status as one: each reason, piece of evidence and question once."""
+    status = findings[0].status
+    reasons, settled, asks = dict[str, None](), dict[str, None](), dict[str, None]()
+    seen: list[tuple[Evidence, ...]] = []
+    for _, reason, evidence, settled_by, asked in findings:
+        reasons[reason] = None
+        if evidence:
+            seen.append(evidence)
+        if settled_by and status is not _MET:
+            settled[settled_by] = None
+        for link_id in asked:
+            asks[link_id] = None
+    shown = tuple(dict.fromkeys(chain.from_iterable(seen))) if len(seen) > 1 else seen[0] if seen else ()
+    return Finding(status, "; ".join(reasons), shown, "; or ".join(settled) or None, tuple(asks))

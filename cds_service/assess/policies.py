@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from cds_service.assess.coverage import PolicyResult
 from cds_service.assess.findings import Finding, Status
 from cds_service.facts.model import Case, Evidence, Fact
-from cds_service.knowledge.policy import Paragraph, Payer, Policy
+from cds_service.knowledge.policy import Payer, Policy
 
 _NOT_MET, _NOT_APPLICABLE = Status.NOT_MET, Status.NOT_APPLICABLE
 _COUNTED = (Status.MET, Status.NOT_MET, Status.UNKNOWN, Status.REVIEW)
@@ -62,18 +63,13 @@ def not_judged() -> dict[str, Any]:
 def verdict(result: PolicyResult) -> dict[str, Any]:
     """The rest of the entry where the policy is judged."""
     by_id = result.policy.by_id
-    found = {finding.evidence for finding in result.findings.values()}
-    shown = {items: [evidence(item) for item in items] for items in found}
     return {
         "section": result.section,
         "overall": result.overall,
         "approval_duration_months": result.months,
         "route": result.route,
         "route_says": by_id[result.route_paragraph].says if result.route_paragraph else None,
-        "criteria": {
-            name: _criterion(by_id[name], finding, result, evidence=shown[finding.evidence])
-            for name, finding in result.findings.items()
-        },
+        "criteria": _criteria(result),
         "contested": [
             {
                 "criterion": item.clause.criterion,
@@ -96,30 +92,34 @@ def verdict(result: PolicyResult) -> dict[str, Any]:
     }
 
 
-def _criterion(
-    paragraph: Paragraph, finding: Finding, result: PolicyResult, *, evidence: list[dict[str, Any]]
-) -> dict[str, Any]:
-    return {
-        "status": str(finding.status),
-        "reason": finding.reason,
-        "title": paragraph.title,
-        "says": paragraph.says,
-        "evidence": evidence,
-        "settled_by": finding.settled_by,
-        "limb": paragraph.limb,
-        "top": paragraph.id in result.top,
-        "shown": _shown(paragraph, finding, result),
-    }
+def _criteria(result: PolicyResult) -> dict[str, Any]:
+    """Every computed paragraph and what was found of it. The same evidence is written once."""
+    by_id, findings, top = result.policy.by_id, result.findings, result.top
+    written: dict[tuple[Evidence, ...], list[dict[str, Any]]] = {}
+    found = {}
+    for name, finding in findings.items():
+        paragraph, status, at_top = by_id[name], finding.status, name in top
+        if finding.evidence not in written:
+            written[finding.evidence] = [evidence(item) for item in finding.evidence]
+        relevant = not paragraph.limb and status is not _NOT_APPLICABLE
+        found[name] = {
+            "status": str(status),
+            "reason": finding.reason,
+            "title": paragraph.title,
+            "says": paragraph.says,
+            "evidence": written[finding.evidence],
+            "settled_by": finding.settled_by,
+            "limb": paragraph.limb,
+            "top": at_top,
+            "shown": relevant and (at_top or _decides_its_parent(name, status, findings)),
+        }
+    return found
 
 
-def _shown(paragraph: Paragraph, finding: Finding, result: PolicyResult) -> bool:
-    """Worth a row on a card: the top level, and below it what decides its parent."""
-    if paragraph.limb or finding.status is _NOT_APPLICABLE:
-        return False
-    if paragraph.id in result.top:
-        return True
-    parent = result.findings.get(paragraph.id.rpartition(".")[0])
-    return parent is not None and finding.status is parent.status and finding.status is not _NOT_MET
+def _decides_its_parent(name: str, status: Status, findings: Mapping[str, Finding]) -> bool:
+    """Below the top level, what makes its parent come out as it does is worth a row on a card."""
+    parent = findings.get(name.rpartition(".")[0])
+    return parent is not None and status is parent.status and status is not _NOT_MET
 
 
 def _missing(result: PolicyResult) -> list[dict[str, Any]]:

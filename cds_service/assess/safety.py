@@ -5,12 +5,21 @@ Pure: one table from topic to judge. Knows no FHIR and no words of cards.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
 from cds_service.assess.safety_allergy import benzyl_alcohol_allergy, hypersensitivity, premedication_allergy
 from cds_service.assess.safety_bags import benzyl_alcohol_load, preserved_bag_weight
-from cds_service.assess.safety_item import SEVERITIES, STATUSES, Question, SafetyItem, Verdict, for_all, for_patient
+from cds_service.assess.safety_item import (
+    PATIENT,
+    SEVERITIES,
+    STATUSES,
+    Question,
+    SafetyItem,
+    Verdict,
+    for_all,
+    for_patient,
+)
 from cds_service.assess.safety_laboratory import liver, neutropenia
 from cds_service.assess.safety_order import duplicate_therapy, medication_error
 from cds_service.assess.safety_population import age_65, cd19, live_vaccine, pregnancy, under_one_month
@@ -66,6 +75,16 @@ def before_and_during(label: Label) -> tuple[SafetyItem, ...]:
     """What holds for every patient: counts, prophylaxis, pump and line rules, in the label file's order."""
     topics = [topic for topic in label.guidance if topic.section in FOR_ALL_SECTIONS and topic.applies == "all"]
     return tuple(for_all(topic) for topic in topics if topic.short)
+
+
+def safety_documents(items: Sequence[SafetyItem], label: Label) -> list[Mapping[str, object]]:
+    """The items as the assessment document has them; those for every patient are made once per label, not changed."""
+    return [*[item.document() for item in items if item.group == PATIENT], *_standing(label)]
+
+
+@lru_cache(maxsize=16)
+def _standing(label: Label) -> tuple[Mapping[str, object], ...]:
+    return tuple(item.document() for item in before_and_during(label))
 
 
 def _rank(item: SafetyItem) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from cds_service.knowledge.label import CONFIRM_GRADES, Guidance, Label
 
 SEVERITIES = ("critical", "warning", "info")
 STATUSES = ("applies", "unknown", "clear", "for-all")
+PATIENT, EVERYONE = "patient", "before-and-during"
 
 
 class Verdict(NamedTuple):
@@ -54,7 +55,7 @@ class SafetyItem(NamedTuple):
     code: str
     title: str
     group: str
-    """'patient' or 'before-and-during'"""
+    """PATIENT or EVERYONE"""
     severity: str
     status: str
     says: str
@@ -88,12 +89,12 @@ class SafetyItem(NamedTuple):
 def for_patient(topic: Guidance, verdict: Verdict) -> SafetyItem:
     """The item of a judged topic: the finding first, then, where it applies, what the label says of it."""
     says = f"{verdict.says} {topic.says}" if verdict.status == "applies" else verdict.says
-    return _item(topic, "patient", verdict, says)
+    return _item(topic, PATIENT, verdict, says)
 
 
 def for_all(topic: Guidance) -> SafetyItem:
     """The item of a topic that holds for every patient."""
-    return _item(topic, "before-and-during", Verdict("for-all", topic.says), topic.says)
+    return _item(topic, EVERYONE, Verdict("for-all", topic.says), topic.says)
 
 
 def _item(topic: Guidance, group: str, verdict: Verdict, says: str) -> SafetyItem:

@@ -22,9 +22,10 @@ def report(knowledge: Knowledge, templates: int, out: Console) -> None:
 
 def _loaded(knowledge: Knowledge, templates: int, out: Console) -> None:
     made = table("In order", "What it holds", title="Knowledge")
-    for policy in knowledge.policies:
+    for policy in knowledge.on_file:
         computed = sum(not paragraph.not_computed for paragraph in policy.paragraph)
         state = f"LDH approval {policy.approval_date}" if policy.approval_date else "LDH approval not shown"
+        state += "; held back by policy_editions_held_back" if policy in knowledge.held_back else ""
         made.add_row(policy.document, f"{len(policy.paragraph)} paragraphs, {computed} computed; {state}")
     for label in knowledge.labels:
         made.add_row(label.title, f"{len(label.rows)} dosing rows, {len(label.guidance)} topics of guidance")

@@ -22,7 +22,7 @@ from cds_service.store import ClientRecord, Registry
 from cds_service.trust.caller import Door
 from cds_service.trust.clients import EVERY_SERVICE, Client, mistakes
 from cds_service.trust.gatekeeper import Gatekeeper, Judged
-from cds_service.trust.keys import KeySetError
+from cds_service.trust.keys import KeySetError, key_set_of_pem
 from cds_service.trust.remote_keys import fetched
 
 _FORM = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
@@ -46,12 +46,16 @@ def client() -> None:
 @click.option(
     "--jwks", type=click.Path(dir_okay=False, path_type=Path), default=None, help="File with its public keys (JWK Set)."
 )
+@click.option(
+    "--pem", type=click.Path(dir_okay=False, path_type=Path), default=None, help="Instead: one public key, with --kid."
+)
+@click.option("--kid", default=None, help="The 'kid' of its tokens, for the key of --pem.")
 @click.option("--jku", default=None, metavar="URL", help="Where it publishes its keys; tokens may name no other.")
 @click.option("--service", "chosen", multiple=True, metavar="ID", help="A service it may call; by default all of them.")
 @click.option("--fhir-server", "servers", multiple=True, metavar="URL", help="A FHIR server that may be read for it.")
 @click.option("--sandbox-key", is_flag=True, help="Take keys whose private half is public. Synthetic patients only.")
 @click.option("--replace", is_flag=True, help="Instead of the client that has this name.")
-def add(name: str, jwks: Path | None, chosen: tuple[str, ...], servers: tuple[str, ...], **told: Any) -> None:
+def add(name: str, chosen: tuple[str, ...], servers: tuple[str, ...], **told: Any) -> None:
     """Register the client NAME.
 
     Its keys come from a file, from the address where it publishes them, or from both. Two keys with different kid may
@@ -63,11 +67,12 @@ def add(name: str, jwks: Path | None, chosen: tuple[str, ...], servers: tuple[st
                    --jku https://ehr.example.org/jwks.json --fhir-server https://ehr.example.org/r4
     """
     settings, replace = configured.settings(), told.pop("replace")
+    jwks = _keys(told.pop("jwks"), told.pop("pem"), told.pop("kid"))
     record = ClientRecord(
         id=str(uuid.uuid4()),
         name=name,
         added=datetime.now(UTC),
-        jwks=_key_file(jwks) if jwks else None,
+        jwks=jwks,
         services=chosen or ("*",),
         fhir_servers=servers,
         **told,
@@ -220,12 +225,31 @@ def _as_json(record: ClientRecord) -> dict[str, Any]:
     }
 
 
+def _keys(jwks: Path | None, pem: Path | None, kid: str | None) -> Any:
+    """The JWK Set of the options, if there is one. Raises click.UsageError and click.ClickException."""
+    if (pem is None) != (kid is None) or (pem and jwks):
+        raise click.UsageError("--pem and --kid belong together, and take the place of --jwks")
+    if pem is None or kid is None:
+        return _key_file(jwks) if jwks else None
+    try:
+        return key_set_of_pem(_read(pem), kid)
+    except KeySetError as mistake:
+        raise click.ClickException(f"{pem}: {mistake}") from None
+
+
+def _read(file: Path) -> bytes:
+    try:
+        with file.open("rb") as stream:
+            return stream.read(_LONGEST_FILE)
+    except OSError as mistake:
+        raise click.ClickException(f"{file}: {mistake.strerror}") from mistake
+
+
 def _key_file(file: Path) -> Any:
     """The document in a file with keys. Raises click.ClickException, without quoting it: it may hold a private key."""
     try:
-        with file.open("rb") as stream:
-            return json.loads(stream.read(_LONGEST_FILE)) or {}
-    except OSError as mistake:
-        raise click.ClickException(f"{file}: {mistake.strerror}") from mistake
+        return json.loads(_read(file)) or {}
     except (ValueError, RecursionError):
-        raise click.ClickException(f"{file} is not JSON; a JWK Set is wanted, {{'keys': [...]}}") from None
+        raise click.ClickException(
+            f"{file} is not JSON; a JWK Set is wanted, {{'keys': [...]}}; PEM goes with --pem"
+        ) from None

@@ -20,7 +20,7 @@ def explain(knowledge: Knowledge, citation: str, out: Console) -> None:
     """Print what each edition says at this place. Raises click.BadParameter with near matches when nothing does."""
     wanted = citation.split()[-1] if citation.upper().startswith("LA.PHAR.312 ") else citation.strip()
     found = [
-        *(lines for policy in knowledge.policies for lines in _in_policy(policy, wanted)),
+        *(lines for policy in knowledge.on_file for lines in _in_policy(policy, wanted)),
         *(lines for label in knowledge.labels for lines in _in_label(label, wanted)),
     ]
     if not found:
@@ -33,7 +33,7 @@ def explain(knowledge: Knowledge, citation: str, out: Console) -> None:
 
 
 def _known(knowledge: Knowledge) -> Iterator[str]:
-    for policy in knowledge.policies:
+    for policy in knowledge.on_file:
         yield from (paragraph.id for paragraph in policy.paragraph)
     for label in knowledge.labels:
         yield from (item.code for item in label.guidance)
@@ -130,10 +130,10 @@ def _discrepancies(items: tuple[Discrepancy, ...], wanted: str) -> Iterator[list
 
 def edition(knowledge: Knowledge, version: str) -> Policy:
     """The edition of a review date. Raises click.BadParameter listing those on file."""
-    for policy in knowledge.policies:
+    for policy in knowledge.on_file:
         if policy.version.isoformat() == version:
             return policy
-    known = ", ".join(policy.version.isoformat() for policy in knowledge.policies)
+    known = ", ".join(policy.version.isoformat() for policy in knowledge.on_file)
     raise click.BadParameter(f"no edition of {version} on file; there are: {known}")
 
 

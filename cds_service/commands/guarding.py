@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from threading import Thread
 
 import click
 
@@ -44,34 +45,40 @@ def outbound(settings: Settings) -> Outbound:
         ) from mistake
 
 
-def guard(settings: Settings) -> tuple[Gatekeeper, Store, tuple[ClientRecord, ...]]:
-    """The gatekeeper of a service, its store, and its clients.
+def gatekeeper(settings: Settings) -> tuple[Gatekeeper, Store]:
+    """The gatekeeper of one process, and its store; key sets are fetched meanwhile. Raises StoreError."""
+    store = store_at(settings.database, create=False, migrate=settings.database_migrate)
+    keeper = Gatekeeper(Registry(store), outbound(settings).read, settings)
+    Thread(target=keeper.prepare, name="key sets", daemon=True).start()
+    return keeper, store
 
-    Raises click.UsageError that lists everything which keeps it from telling clients apart.
-    """
+
+def registered(settings: Settings) -> tuple[tuple[ClientRecord, ...], list[str]]:
+    """The clients, and everything that keeps a service from telling them apart."""
     wrong: list[str] = []
-    store: Store | None = None
-    clients: tuple[ClientRecord, ...] = ()
     if not settings.public_url:
         wrong.append(
             "BLINATUMOMAB_CDS_PUBLIC_URL is not set: the tokens of clients name the address they are for, as clients "
             "see it (https://cds.example.org)"
         )
     if settings.database == NONE:
-        wrong.append("BLINATUMOMAB_CDS_DATABASE is none: clients, and which tokens have been used, are kept there")
-    else:
+        return (), [
+            *wrong,
+            "BLINATUMOMAB_CDS_DATABASE is none: clients, and which tokens have been used, are kept there",
+        ]
+    clients, unread = _read(settings)
+    return clients, [*wrong, *([unread] if unread else client_mistakes(clients, settings))]
+
+
+def _read(settings: Settings) -> tuple[tuple[ClientRecord, ...], str | None]:
+    try:
+        store = store_at(settings.database, create=False, migrate=settings.database_migrate)
         try:
-            store = store_at(settings.database, create=False, migrate=settings.database_migrate)
-            clients = Registry(store).clients()
-        except StoreError as trouble:
-            wrong.append(f"no client is known: {trouble.message}. Clients are registered with: {_ADD}")
-        else:
-            wrong += client_mistakes(clients, settings)
-    if wrong or store is None:
-        if store is not None:
+            return Registry(store).clients(), None
+        finally:
             store.close()
-        raise click.UsageError(_told(wrong))
-    return Gatekeeper(Registry(store), outbound(settings).read, settings), store, clients
+    except StoreError as trouble:
+        return (), f"no client is known: {trouble.message}. Clients are registered with: {_ADD}"
 
 
 def client_mistakes(clients: Sequence[ClientRecord], settings: Settings) -> list[str]:
@@ -84,12 +91,3 @@ def client_mistakes(clients: Sequence[ClientRecord], settings: Settings) -> list
         for client in clients
         for mistake in mistakes(client, ids, http=settings.outbound_http)
     ]
-
-
-def _told(wrong: Sequence[str]) -> str:
-    listed = "\n".join(f"  - {each}" for each in wrong)
-    return (
-        f"the service does not start, because it could not tell its clients apart:\n{listed}\n"
-        "With --open anyone who reaches the port may call: for sandboxes and tests with synthetic patients, never with "
-        "real ones."
-    )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 from pydantic import ValidationError
 
+from cds_service.commands import signing
 from cds_service.commands.console import console
 from cds_service.errors import BlinatumomabCdsError
 from cds_service.parts import Parts, load_parts
@@ -22,6 +23,7 @@ from cds_service.settings import Settings
 @click.option("--service", "chosen", multiple=True, metavar="ID", help="This service, where several answer a hook.")
 @click.option("--timeout", default=10.0, show_default=True, type=click.FloatRange(0.1), help="Seconds for each call.")
 @click.option("--token-file", type=click.File("r"), default=None, help="A bearer token for the service.")
+@signing.options
 @click.option(
     "--junit",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -41,6 +43,7 @@ def try_(
     junit: Path | None,
     compare: bool,
     strict: bool,
+    **signed: Any,
 ) -> None:
     """Send hook calls to a running CDS service and check its answers.
 
@@ -49,10 +52,14 @@ def try_(
     sent, with the prefetch that the service asks for. Every answer is held to the rules of CDS Hooks; of a fixture's
     expectation, what shows on cards is checked. Leaves with 1 when anything failed.
 
+    A service that asks for tokens of registered clients gets a fresh one with each call, for the address called and
+    signed with --key.
+
     \b
     Examples:  blinatumomab-cds try http://127.0.0.1:8080
                blinatumomab-cds try https://cds.example.org/cds-services --only 'dose-*' --junit cds.xml
                blinatumomab-cds try http://127.0.0.1:8080 call.json more-calls.ndjson
+               blinatumomab-cds try https://cds.example.org --key private.jwk --issuer https://ehr.example.org
     """
     from cds_service.commands import trial_calls, trying
     from cds_service.harness import AddressError, Client, service_address
@@ -60,10 +67,13 @@ def try_(
     trials = trial_calls.own_trials(calls, only) if calls else trial_calls.fixture_trials(only)
     if not trials:
         raise click.BadParameter("no call fits", param_hint="--only")
+    if token_file is not None and signed["key"] is not None:
+        raise click.UsageError("either --token-file or --key")
+    token = _token(token_file) or signing.tokens(**signed)
     address, named = service_address(url)
     try:
         rows = trying.run(
-            Client(url, token=_token(token_file), seconds=timeout),
+            Client(url, token=token, seconds=timeout),
             address,
             trials,
             chosen=(named, *chosen) if named else chosen,

@@ -75,7 +75,7 @@ def _found(store: Store, since: date | None, until: date | None, *, comments: bo
     end = _midnight(until + timedelta(days=1)) if until else None
     feedback = store.feedback(start)
     with progress(console(remarks=True), store.count(start, end), "decisions") as advance:
-        counted = count(store.decisions(start, end), feedback, _names(_parts()), advance)
+        counted = count(store.decisions(start, end), feedback, names_of(loaded_parts()), advance)
     return {
         **counted,
         "since": since.isoformat() if since else None,
@@ -104,7 +104,7 @@ def _written(found: dict[str, Any], form: str) -> str:
     return text(found)
 
 
-def _names(parts: Parts) -> Names:
+def names_of(parts: Parts) -> Names:
     """What codes mean, by the texts and templates of this version."""
     templates = parts.templates.by_id
     shortest = sorted(templates.values(), key=lambda template: -len(template.id))
@@ -112,7 +112,7 @@ def _names(parts: Parts) -> Names:
         topics={template.topic: template.title.removesuffix(" at signing") for template in shortest},
         criteria={
             (policy.id, policy.version.isoformat(), paragraph.id): paragraph.title
-            for policy in parts.knowledge.policies
+            for policy in parts.knowledge.on_file
             for paragraph in policy.paragraph
         },
         reasons={(r.system, r.code): r.display for template in templates.values() for r in template.override_reasons},
@@ -121,7 +121,8 @@ def _names(parts: Parts) -> Names:
     )
 
 
-def _parts() -> Parts:
+def loaded_parts() -> Parts:
+    """Knowledge and templates. Raises click.ClickException."""
     try:
         return load_parts(Settings())
     except (BlinatumomabCdsError, ValidationError) as mistake:

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from cds_service.commands.report_silence import Withheld
 from cds_service.decisions import NO_CODE
 from cds_service.store import CardShown, Decision, FeedbackEntry
 
 SCHEMA = "blinatumomab-cds/report/1"
-ACCEPTED, OVERRIDDEN, SILENT = "accepted", "overridden", "no_feedback"
+ACCEPTED, OVERRIDDEN, SILENT, WITHHELD = "accepted", "overridden", "no_feedback", "withheld"
 NO_REASON = ("", "")
 STATUSES = ("met", "review", "unknown", "not_met")
 _OPEN = frozenset(STATUSES) - {"met"}
@@ -98,9 +99,11 @@ class Tally:
         self._patients: set[str] = set()
         self._users: set[str] = set()
         self._span: list[datetime] = []
+        self._withheld = Withheld()
 
     def add(self, decision: Decision) -> None:
         """One more decision."""
+        self._withheld.add(decision)
         self._hooks[decision.hook] += 1
         self._patients.add(decision.patient_key)
         self._users.update({decision.user_key} if decision.user_key else ())
@@ -109,14 +112,20 @@ class Tally:
         week["answers"] += 1
         fates = [self._card(card, week) for card in decision.cards]
         coverage = next((fate for topic, fate in fates if topic == _COVERAGE), SILENT)
+        coverage = WITHHELD if any(c.topic == _COVERAGE and not c.shown for c in decision.cards) else coverage
         for order in decision.document.get("orders", ()):
             self._order(order, coverage)
 
     def _card(self, card: CardShown, week: Counter[str]) -> tuple[str, str]:
-        """Count one card; its topic and what became of it. A card sent again is not judged again."""
+        """Count one card; its topic and what became of it. A card sent again is not judged again.
+
+        Nothing can have become of a card that was withheld: feedback that names it is about something else.
+        """
         of_topic = self._cards[card.topic]
-        of_topic.counts["shown" if card.shown else "silent"] += 1
-        of_topic.counts[card.indicator] += 1
+        if not card.shown:
+            of_topic.counts["silent"] += 1
+            return card.topic, WITHHELD
+        of_topic.counts.update(("shown", card.indicator))
         of_topic.offered.update(item.label for item in card.suggestions)
         fate = self._fates.get(card.uuid or "")
         if fate is None or card.uuid is None or card.uuid in self._counted:
@@ -173,6 +182,7 @@ class Tally:
             ],
             "dose": {"verdicts": _counted(self._verdicts, "verdict"), "issues": _counted(self._issues, "code")},
             "safety": self._safety_rows(names),
+            "silent": self._withheld.document(names.topics),
             "feedback": {
                 "messages": self._messages[ACCEPTED] + self._messages[OVERRIDDEN],
                 **{name: self._messages[name] for name in (ACCEPTED, OVERRIDDEN, "unmatched", "commented")},

@@ -8,7 +8,7 @@ from typing import Any
 
 import jinja2
 
-from cds_service.commands.report_words import CAUSES, OVERALL, VERDICTS, period, rate, spoken
+from cds_service.commands.report_words import CAUSES, OVERALL, VERDICTS, counted, period, rate, spoken
 
 Document = Mapping[str, Any]
 FATES = (("accepted", "accepted"), ("overridden", "overridden"), ("no_feedback", "nothing said"))
@@ -23,7 +23,7 @@ def page(found: Document) -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"spoken": spoken}
+    environment.filters |= {"spoken": spoken, "counted": counted}
     source = files("cds_service.commands").joinpath("report.html.jinja").read_text(encoding="utf-8")
     return environment.from_string(source).render(
         found=found,

@@ -25,6 +25,7 @@ def text(found: Document) -> str:
         hooks = ", ".join(f"{item['count']} {item['hook']}" for item in answers["by_hook"])
         out.print(f"{counted(answers['total'], 'answer')} ({hooks}) about {counted(answers['patients'], 'patient')}.")
         _cards(found["cards"], out)
+        _silent(found["silent"], out)
         _why(found["cards"], out)
         _suggestions(found["cards"], out)
         _criteria(found["criteria"], out)
@@ -48,6 +49,28 @@ def _cards(cards: Iterable[Document], out: Console) -> None:
             _share(card["no_feedback"], card["shown"]),
         )
     out.print(rows)
+
+
+def _silent(silent: Document, out: Console) -> None:
+    """What would have been shown, how often, to whom."""
+    if not silent["answers"]:
+        return
+    out.print(
+        f"\nSilent mode: {counted(silent['answers'], 'answer')} about {counted(silent['patients'], 'patient')} to "
+        f"{counted(silent['users'], 'user')} had cards that were decided and not shown."
+    )
+    columns = ("info", "warning", "critical")
+    cards = table("card", "hook", "would have been shown", *columns, title="\nWithheld")
+    for item in silent["cards"]:
+        cards.add_row(item["title"], item["hook"], str(item["cards"]), *(str(item[name]) for name in columns))
+    people = table("to whom", "answers", "cards", *columns)
+    for item in silent["by_client"]:
+        people.add_row(f"client {item['client']}", *(str(item[name]) for name in ("answers", "cards", *columns)))
+    for item in silent["by_user"]:
+        name = f"user {item['user']}…" if item["user"] else "user not named"
+        people.add_row(name, *(str(item[name]) for name in ("answers", "cards", *columns)))
+    out.print(cards)
+    out.print(people)
 
 
 def _why(cards: Iterable[Document], out: Console) -> None:

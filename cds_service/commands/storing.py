@@ -33,35 +33,59 @@ def store_at(database: str, *, create: bool = True, migrate: bool = True) -> Sto
     return Store(database, create=create, migrate=migrate)
 
 
-def open_journal(settings: Settings, parts: Parts, remarks: Console) -> Journal | None:
-    """What a service keeps its decisions and feedback in, checked; None where the setting says so.
+def prepare_database(settings: Settings, remarks: Console) -> bytes | None:
+    """Make the database ready for the processes that use it; the secret of the installation, if it can be had.
 
-    A server that does not answer is no reason not to give guidance: it is told, and tried again with each use.
+    A database that does not answer, or cannot be written at the moment, is no reason not to give guidance: it is told,
+    and tried again with each use.
     Raises click.ClickException for anything that does not pass by itself.
     """
     if settings.database == NONE:
         remarks.print("database: none. No decision is kept, and feedback is refused with 503.")
         return None
     try:
-        store = store_at(settings.database, migrate=settings.database_migrate)
-        _prepare(store, remarks)
+        store = _store_of_service(settings)
+        try:
+            return _prepare(store, settings, remarks)
+        finally:
+            store.close()
     except StoreError as trouble:
         raise click.ClickException(trouble.message) from trouble
-    journal = Journal(store, settings, parts)
+
+
+def _store_of_service(settings: Settings) -> Store:
+    """Its file is made where there is none; one that cannot be written is met when it is used. Raises StoreError."""
+    try:
+        return store_at(settings.database, migrate=settings.database_migrate)
+    except StoreError as trouble:
+        if not trouble.passing:
+            raise
+        return Store(settings.database, migrate=settings.database_migrate, look=False)
+
+
+def open_journal(settings: Settings, parts: Parts, *, purges: bool = True) -> Journal | None:
+    """What one process keeps its decisions and feedback in; None where the setting says so. Raises StoreError."""
+    if settings.database == NONE:
+        return None
+    store = Store(settings.database, migrate=settings.database_migrate, look=False)
+    journal = Journal(store, settings, parts, purges=purges)
     journal.start()
     return journal
 
 
-def _prepare(store: Store, remarks: Console) -> None:
+def _prepare(store: Store, settings: Settings, remarks: Console) -> bytes | None:
+    """The secret, where the database answers and can be written."""
     try:
-        store.prepare()
+        secret = site_key(settings, store)
+        store.try_to_write()
     except StoreError as trouble:
-        if store.is_file or not trouble.passing:
+        if not trouble.passing:
             raise
         remarks.print(f"[bold yellow]WARNING[/bold yellow] {trouble.message}", soft_wrap=True)
         remarks.print("Guidance is given all the same; until it answers, nothing is kept and feedback is refused.")
-    else:
-        remarks.print(f"database: {store.place}", soft_wrap=True)
+        return None
+    remarks.print(f"database: {store.place}", soft_wrap=True)
+    return secret
 
 
 @contextmanager

@@ -20,8 +20,8 @@ from cds_service.commands.console import progress, table
 from cds_service.commands.expected_cards import expected_signs, missing_signs
 from cds_service.commands.junit import write_junit
 from cds_service.commands.trial_calls import Trial, Tried
-from cds_service.ehr import UNREACHABLE
 from cds_service.errors import CallError
+from cds_service.fhir_answers import UNREACHABLE
 from cds_service.guidance import advise_fetching
 from cds_service.harness import Client, Discovery, Offer, Reply, discover, judge, outcome_text
 from cds_service.hooks.call import HookCall

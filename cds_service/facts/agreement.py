@@ -6,16 +6,14 @@ Pure; knows nothing of FHIR and nothing clinical.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from cds_service.facts.model import Evidence, Fact
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Told(Generic[T]):
+class Told(NamedTuple, Generic[T]):
     """What one source says: a value, or None where it was looked at and settles nothing (`problem` says why)."""
 
     value: T | None

@@ -6,7 +6,7 @@ The only place that calls every fact reader. After it, nobody sees FHIR.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from typing import Any
 
@@ -199,9 +199,9 @@ def _latest(call: _Call, start: date) -> date:
 
 
 def _course(answers: Answers, status: Fact[str], partners: Sequence[ConcomitantDrug]) -> Course:
-    """Every order question by the name of its field."""
-    given: dict[str, Any] = {name: answers.fact(link_id) for name, link_id in _ASKED}
-    given["regimen"] = _beside_a_tki(given["regimen"], partners)
+    """Every order question that anybody answered, by the name of its field."""
+    given: dict[str, Any] = {name: answers.fact(link_id) for name, link_id in _ASKED if link_id in answers.answered}
+    given["regimen"] = _beside_a_tki(answers.fact("regimen"), partners)
     return Course(disease_status=status, regimen_partners=answers.texts("regimen-partners"), **given)
 
 
@@ -211,7 +211,7 @@ def _beside_a_tki(regimen: Fact[str], partners: Sequence[ConcomitantDrug]) -> Fa
     if regimen.value != "single-agent" or not inhibitors:
         return regimen
     problem = "stated as single agent, and a TKI is on the medication list"
-    return replace(regimen, evidence=(*regimen.evidence, *inhibitors), problem=problem, conflict=True)
+    return regimen._replace(evidence=(*regimen.evidence, *inhibitors), problem=problem, conflict=True)
 
 
 def _cycle_start(course: Course, start: date) -> date | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date
 from functools import lru_cache
 
@@ -36,18 +35,20 @@ _KINDS = {"negative": NEGATIVE, "partial": PARTIAL, "positive": POSITIVE}
 _AFTER = (
     (
         NEGATIVE,
-        re.compile(r"\W{0,2}\s*(?:is |was |expression |on \w+ |: ?)*(?:neg|absent|lost|loss|not |undetect|lack)"),
+        re.compile(r"\W{0,2}\s*+(?:is |was |expression |on \w+ |: ?)*+(?:neg|absent|lost|loss|not |undetect|lack)"),
     ),
     (NEGATIVE, re.compile(r"\s*(?:\(\s*[-–−]\s*\)|[-–−](?!\s*\w))")),
     (
         PARTIAL,
         re.compile(
-            r"\W{0,2}\s*(?:is |was |expression |: ?)*(?:\+|pos\w*)?\W*(?:dim|partial|subset|weak|hetero|vari|low)"
+            r"\W{0,2}\s*+(?:is |was |expression |: ?)*+(?:\+|pos\w*)?\W*+(?:dim|partial|subset|weak|hetero|vari|low)"
         ),
     ),
     (POSITIVE, re.compile(r"\s*(?:\(\s*\+{1,3}\s*\)|\+)")),
     (POSITIVE, re.compile(r"\W{0,2}\s*(?:is |was |expression |: ?)*(?:pos|bright|strong|express|present|detected)")),
 )
+_MANY = 20
+"""More mentions than that in one clause are no report that could be read."""
 _BEFORE = re.compile(
     r"(?P<negative>negative|neg\b|loss|lost|lack\w*|absen\w*|without|\bno\b|not\b)|"
     r"(?P<partial>dim\b|dimly|partial\w*|weak\w*|subset|hetero\w*|variabl\w*|low\b)|"
@@ -68,8 +69,8 @@ def read_cd19(record: Record, answers: Answers, timeline: Timeline, therapy_days
     fact = agreed(told, topic="CD19 results")
     earlier = answers.fact("prior-cd19-therapy").value
     if fact.value == POSITIVE and not therapy_days and earlier in ("blinatumomab", "car-t", "other"):
-        return replace(
-            fact, stale=True, problem="CD19-directed therapy was given, and not told whether before or after"
+        return fact._replace(
+            stale=True, problem="CD19-directed therapy was given, and not told whether before or after"
         )
     return fact
 
@@ -154,7 +155,11 @@ def cd19_in_words(text: str) -> str | None:
 
 def _clause(clause: str) -> Iterator[str | None]:
     """One verdict for each mention: what follows it at once, else the last polarity before it."""
-    for mention in CD19.finditer(clause):
+    mentions = list(CD19.finditer(clause))
+    if len(mentions) > _MANY:
+        yield None
+        return
+    for mention in mentions:
         rest = re.split(r",|\band\b", clause[mention.end() :])[0]
         following = next((verdict for verdict, word in _AFTER if word.match(rest)), None)
         before = list(_BEFORE.finditer(clause[: mention.start()]))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -73,7 +73,7 @@ def read_lineage(record: Record, answers: Answers, order: Json) -> Fact[str]:
     for condition in _all_conditions(record, order):
         told += _lineage_of(condition)
     fact = agreed(told, topic="the recorded diagnoses")
-    return fact if fact.evidence else replace(fact, problem="no leukaemia diagnosis on file")
+    return fact if fact.evidence else fact._replace(problem="no leukaemia diagnosis on file")
 
 
 def _all_conditions(record: Record, order: Json) -> Iterable[Diagnosed]:
@@ -120,8 +120,8 @@ def read_status(record: Record, answers: Answers, timeline: Timeline) -> Fact[st
     fact = agreed(
         chart if values != {"refractory", "not-in-remission"} else [t for t in chart if t.value != "not-in-remission"]
     )
-    return replace(
-        fact, evidence=evidence, problem=fact.problem or answered.problem, conflict=fact.conflict or answered.conflict
+    return fact._replace(
+        evidence=evidence, problem=fact.problem or answered.problem, conflict=fact.conflict or answered.conflict
     )
 
 
@@ -161,6 +161,6 @@ def read_diagnosis_date(record: Record, answers: Answers) -> Fact[PartialDate]:
         if onset and leukemia and not condition.doubtful:
             onsets.append((onset, condition.evidence("Onset of the leukaemia", str(onset))))
     if answered.known or answered.conflict or not onsets:
-        return replace(answered, evidence=(*answered.evidence, *(shown for _, shown in onsets)))
+        return answered._replace(evidence=(*answered.evidence, *(shown for _, shown in onsets)))
     earliest = min(onsets, key=lambda found: found[0].earliest)
     return Fact(earliest[0], tuple(shown for _, shown in onsets))

@@ -16,7 +16,9 @@ _T_9_22 = re.compile(r"t\(\s*9\s*;\s*22\s*\)\s*\(\s*q34")
 _DENIED = re.compile(r"\b(?:no|without|excluded?|ruled out|lack\w*|absence)\b")
 _CLAUSE = re.compile(r"[.;,\n]|\b(?:and|but|while|whereas)\b")
 _PH_POSITIVE = re.compile(r"\bph1?\s?(?:\+|pos)")
-_NOT_REARRANGED = re.compile(r"\b(?:not|non|no|without)\b[\w\s-]*\brearrang|\bun-?rearrang")
+_DENIAL, _REARRANG = re.compile(r"\b(?:not|non|no|without)\b"), re.compile(r"\brearrang")
+_UNREARRANGED = re.compile(r"\bun-?rearrang")
+_WITHOUT_MARKS = re.compile(r"[\w\s-]+")
 _REARRANGED = re.compile(r"rearrang|(?:kmt2a|\bmll)[- ]?r\b")
 
 
@@ -72,8 +74,16 @@ def result_in_words(text: str) -> str | None:
     plain = results.worded(line)
     if plain is not None:
         return plain if plain in (results.POSITIVE, results.NEGATIVE) else None
-    if _NOT_REARRANGED.search(line):
+    if _not_rearranged(line):
         return results.NEGATIVE
     if _DENIED.search(line):
         return None
     return results.POSITIVE if _PH_POSITIVE.search(line) or _REARRANGED.search(line) else None
+
+
+def _not_rearranged(line: str) -> bool:
+    """Is "rearranged" denied, or does a denial stand before it with no mark between? Each word is looked at once."""
+    if "rearrang" not in line:
+        return False
+    denied = ((run, _DENIAL.search(run)) for run in _WITHOUT_MARKS.findall(line))
+    return bool(_UNREARRANGED.search(line)) or any(no and _REARRANG.search(run, no.end()) for run, no in denied)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
@@ -160,11 +160,11 @@ def _aged(fact: Fact[Measurement], observed: Observed, kind: Kind, start: date) 
         return fact
     when = reader.partial(observed.written)
     if when is None:
-        return replace(fact, stale=True, problem=f"the {kind.name.lower()} is not dated")
+        return fact._replace(stale=True, problem=f"the {kind.name.lower()} is not dated")
     age = days_between(when.earliest, start)
     if age <= kind.stale_days:
         return fact
-    return replace(fact, stale=True, problem=f"the {kind.name.lower()} is {age} days old at the planned start")
+    return fact._replace(stale=True, problem=f"the {kind.name.lower()} is {age} days old at the planned start")
 
 
 def _evidence(observations: Iterable[Observed], kind: Kind) -> tuple[Evidence, ...]:

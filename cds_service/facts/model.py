@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from cds_service.dates import PartialDate
 from cds_service.facts.as_written import Requested, Restated, Writing
@@ -49,9 +49,8 @@ __all__ = [
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Fact(Generic[T]):
-    """A value or None for unknown, with what was looked at."""
+class Fact(NamedTuple, Generic[T]):
+    """A value or None for unknown, with what was looked at. A named tuple: many are made per order."""
 
     value: T | None = None
     evidence: tuple[Evidence, ...] = ()
@@ -67,6 +66,9 @@ class Fact(Generic[T]):
     def known(self) -> bool:
         """Is there a value?"""
         return self.value is not None
+
+
+_UNKNOWN: Fact[Any] = Fact()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,29 +101,29 @@ class PatientFacts:
     """What the chart says of the patient, whichever order is looked at."""
 
     reference: str | None
-    birth_date: Fact[PartialDate] = Fact()
-    sex: Fact[str] = Fact()
+    birth_date: Fact[PartialDate] = _UNKNOWN
+    sex: Fact[str] = _UNKNOWN
     # disease
-    lineage: Fact[str] = Fact()
+    lineage: Fact[str] = _UNKNOWN
     """b, t, mixed, or other (Burkitt, CML, …)"""
-    diagnosis_date: Fact[PartialDate] = Fact()
-    bcr_abl1: Fact[str] = Fact()
+    diagnosis_date: Fact[PartialDate] = _UNKNOWN
+    bcr_abl1: Fact[str] = _UNKNOWN
     """positive or negative"""
-    bcr_abl1_like: Fact[str] = Fact()
-    kmt2a: Fact[str] = Fact()
-    cd19: Fact[str] = Fact()
+    bcr_abl1_like: Fact[str] = _UNKNOWN
+    kmt2a: Fact[str] = _UNKNOWN
+    cd19: Fact[str] = _UNKNOWN
     """positive, partial-or-dim or negative, on blasts"""
-    prior_cd19_therapy: Fact[str] = Fact()
-    mrd: Fact[Mrd] = Fact()
+    prior_cd19_therapy: Fact[str] = _UNKNOWN
+    mrd: Fact[Mrd] = _UNKNOWN
     # body
-    weight: Fact[Measurement] = Fact()
-    height: Fact[Measurement] = Fact()
-    charted_bsa: Fact[Measurement] = Fact()
+    weight: Fact[Measurement] = _UNKNOWN
+    height: Fact[Measurement] = _UNKNOWN
+    charted_bsa: Fact[Measurement] = _UNKNOWN
     body_warnings: tuple[str, ...] = ()
     """Where height and weight do not fit each other or the age: a plausibility doubt, in words."""
     # safety
-    childbearing_potential: Fact[bool] = Fact()
-    pregnancy: Fact[str] = Fact()
+    childbearing_potential: Fact[bool] = _UNKNOWN
+    pregnancy: Fact[str] = _UNKNOWN
     """pregnant, not-pregnant (test or status within the window)"""
     allergies: tuple[Allergy, ...] = ()
     allergies_asked: bool = False
@@ -131,14 +133,14 @@ class PatientFacts:
     vaccines: tuple[Vaccine, ...] = ()
     concomitant: tuple[ConcomitantDrug, ...] = ()
     steroid_orders: tuple[SteroidOrder, ...] = ()
-    birth_weight_g: Fact[Decimal] = Fact()
-    gestational_age_days: Fact[int] = Fact()
+    birth_weight_g: Fact[Decimal] = _UNKNOWN
+    gestational_age_days: Fact[int] = _UNKNOWN
     # the people around
-    prescriber: Fact[str] = Fact()
+    prescriber: Fact[str] = _UNKNOWN
     """qualifying, ask or not-qualifying (by specialty)"""
-    payer: Fact[str] = Fact()
+    payer: Fact[str] = _UNKNOWN
     """'lhcc' (a payer id of the knowledge base), or 'other'"""
-    earlier_blinatumomab: Fact[bool] = Fact()
+    earlier_blinatumomab: Fact[bool] = _UNKNOWN
     """Doses or orders before this one are on file (True); False only when it was asked and nothing is there."""
 
 
@@ -149,34 +151,34 @@ class Course:
     Names follow the linkIds of the questionnaire with `_` for `-`. All values are the codes listed there.
     """
 
-    request_type: Fact[str] = Fact()
-    disease_status: Fact[str] = Fact()
+    request_type: Fact[str] = _UNKNOWN
+    disease_status: Fact[str] = _UNKNOWN
     """newly-diagnosed, remission-1, remission-2, remission-3-or-later, relapsed, refractory; from the chart also
     'remission' (which one is not said) and 'not-in-remission' (new and refractory cannot be told apart)"""
-    treatment_phase: Fact[str] = Fact()
-    regimen: Fact[str] = Fact()
+    treatment_phase: Fact[str] = _UNKNOWN
+    regimen: Fact[str] = _UNKNOWN
     regimen_partners: tuple[str, ...] = ()
-    cycle: Fact[int] = Fact()
-    day: Fact[int] = Fact()
-    treatment_setting: Fact[str] = Fact()
-    dose_increase: Fact[bool] = Fact()
-    infusion_bag: Fact[str] = Fact()
-    response: Fact[str] = Fact()
-    restart_interruption_hours: Fact[Decimal] = Fact()
-    restart_reason: Fact[str] = Fact()
-    toxicity_grade: Fact[int] = Fact()
-    toxicity_scale: Fact[str] = Fact()
-    toxicity_grade_now: Fact[int] = Fact()
-    toxicity_days_to_resolve: Fact[int] = Fact()
-    toxicity_days_at_grade_1_or_less: Fact[int] = Fact()
-    toxicity_at_step_dose: Fact[bool] = Fact()
-    seizures: Fact[str] = Fact()
-    specialist_consulted: Fact[bool] = Fact()
-    supporting_literature: Fact[bool] = Fact()
-    first_dose_date: Fact[PartialDate] = Fact()
-    current_use_documented: Fact[bool] = Fact()
-    paid_by_this_plan: Fact[bool] = Fact()
-    mrd_availability: Fact[str] = Fact()
+    cycle: Fact[int] = _UNKNOWN
+    day: Fact[int] = _UNKNOWN
+    treatment_setting: Fact[str] = _UNKNOWN
+    dose_increase: Fact[bool] = _UNKNOWN
+    infusion_bag: Fact[str] = _UNKNOWN
+    response: Fact[str] = _UNKNOWN
+    restart_interruption_hours: Fact[Decimal] = _UNKNOWN
+    restart_reason: Fact[str] = _UNKNOWN
+    toxicity_grade: Fact[int] = _UNKNOWN
+    toxicity_scale: Fact[str] = _UNKNOWN
+    toxicity_grade_now: Fact[int] = _UNKNOWN
+    toxicity_days_to_resolve: Fact[int] = _UNKNOWN
+    toxicity_days_at_grade_1_or_less: Fact[int] = _UNKNOWN
+    toxicity_at_step_dose: Fact[bool] = _UNKNOWN
+    seizures: Fact[str] = _UNKNOWN
+    specialist_consulted: Fact[bool] = _UNKNOWN
+    supporting_literature: Fact[bool] = _UNKNOWN
+    first_dose_date: Fact[PartialDate] = _UNKNOWN
+    current_use_documented: Fact[bool] = _UNKNOWN
+    paid_by_this_plan: Fact[bool] = _UNKNOWN
+    mrd_availability: Fact[str] = _UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,16 +111,16 @@ def _aged(fact: Fact[Mrd], decided: _Candidate, record: Record, timeline: Timeli
     """Too old by the setting, older than the latest relapse, or not dated."""
     if decided.mrd.detected is None and decided.mrd.percent is None:
         problem = "the unit of the MRD level is not stated"
-        fact = replace(fact, problem=problem, unreadable=decided.evidence.reference)
+        fact = fact._replace(problem=problem, unreadable=decided.evidence.reference)
     if decided.day is None:
-        return replace(fact, stale=True, problem="the MRD result is not dated")
+        return fact._replace(stale=True, problem="the MRD result is not dated")
     taken = decided.day.earliest
     begun = min(timeline.start, timeline.first_dose or timeline.start)
     if timeline.relapse and taken < timeline.relapse:
-        return replace(fact, stale=True, problem=f"the MRD result is older than the relapse of {timeline.relapse}")
+        return fact._replace(stale=True, problem=f"the MRD result is older than the relapse of {timeline.relapse}")
     age = days_between(taken, begun)
     if age > record.settings.mrd_stale_days:
-        return replace(fact, stale=True, problem=f"the MRD result is {age} days old")
+        return fact._replace(stale=True, problem=f"the MRD result is {age} days old")
     return fact
 
 
@@ -184,11 +184,11 @@ def _candidate(record: Record, observed: Observed, unit: str | None) -> _Candida
     specimen = specimens.site(said)
     shown = record.chart.quote(value.as_written if value else "no result given" if absent else "not readable", 80)
     evidence = Evidence(observed.reference, _what(specimen), shown, printed(written))
-    mrd = Mrd(None, None, None, None, specimen, reader.day(written))
-    if value is not None:
-        mrd = replace(
-            mrd, detected=value.detected, percent=value.percent, comparator=value.comparator, reported=value.reported
-        )
+    day = reader.day(written)
+    if value is None:
+        mrd = Mrd(None, None, None, None, specimen, day)
+    else:
+        mrd = Mrd(value.detected, value.percent, value.comparator, value.reported, specimen, day)
     if not observed.final:
         return _Candidate(mrd, evidence, written, "the MRD result is not final", False)
     if value is None and absent:

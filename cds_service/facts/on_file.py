@@ -25,8 +25,7 @@ class Evidence(NamedTuple):
     date: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LabResult:
+class LabResult(NamedTuple):
     """One laboratory value, its unit as written, and the upper limit printed with it (never assumed)."""
 
     name: str

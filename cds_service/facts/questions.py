@@ -56,13 +56,13 @@ class Answers:
     """Answers read already."""
 
     @cached_property
-    def _answered(self) -> frozenset[str]:
+    def answered(self) -> frozenset[str]:
         """The questions that any response answers."""
         return frozenset(link_id for response in self.responses for link_id in response.answers)
 
     def fact(self, link_id: str) -> Fact[Any]:
         """The answer to one question as a fact."""
-        if link_id not in self._answered:
+        if link_id not in self.answered:
             return _SILENT
         found = self._facts.get(link_id)
         if found is None:
@@ -72,11 +72,11 @@ class Answers:
     @property
     def settled(self) -> frozenset[str]:
         """The questions whose answers are used for this order: nobody need be asked them again."""
-        return frozenset(link_id for link_id in self._answered if self.fact(link_id).known)
+        return frozenset(link_id for link_id in self.answered if self.fact(link_id).known)
 
     def told(self, link_id: str) -> tuple[Told[Any], ...]:
         """The answers to one question: those that count first, the others as evidence."""
-        if link_id not in self._answered:
+        if link_id not in self.answered:
             return ()
         question = self.questions[link_id]
         used: list[Told[Any]] = []

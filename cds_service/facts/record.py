@@ -22,7 +22,6 @@ from cds_service.terminology import Code, ValueSets
 _USABLE = ("final", "amended", "corrected")
 _NOT_A_DIAGNOSIS = ("refuted", "entered-in-error", "differential")
 _DOUBTFUL = ("unconfirmed", "provisional")
-_NO_CONCEPTS: frozenset[str] = frozenset()
 _PAST = ("inactive", "resolved")
 MORPHOLOGY = "http://hl7.org/fhir/us/mcode/StructureDefinition/mcode-histology-morphology-behavior"
 """The extension in which mCODE keeps the morphology of a cancer."""
@@ -66,6 +65,8 @@ class Diagnosed:
     resource: Json
     reference: str
     found: tuple[tuple[str, Code], ...]
+    concepts: frozenset[str]
+    """The concepts its codes belong to."""
     said: str
     doubtful: bool
     """Unconfirmed or provisional."""
@@ -74,11 +75,6 @@ class Diagnosed:
     clinical: str | None
     onset: str | None
     recorded: str | None
-
-    @property
-    def concepts(self) -> frozenset[str]:
-        """The concepts its codes belong to."""
-        return frozenset(name for name, _ in self.found)
 
     @property
     def relapse_day(self) -> date | None:
@@ -111,7 +107,7 @@ class Record:
     @cached_property
     def observations(self) -> tuple[Observed, ...]:
         """Every Observation of the chart, components not unfolded."""
-        return tuple(self._observed(entry.resource, entry.reference) for entry in self.chart.of("Observation"))
+        return tuple([self._observed(entry.resource, entry.reference) for entry in self.chart.of("Observation")])
 
     @cached_property
     def disease_results(self) -> tuple[Observed, ...]:
@@ -151,8 +147,7 @@ class Record:
         return tuple(self._observed(part, observed.reference, observed) for part in parts)
 
     def _observed(self, resource: Json, reference: str, parent: Observed | None = None) -> Observed:
-        found, said = codes.read(resource.get("code"), self.value_sets)
-        names = frozenset([name for name, _ in found]) if found else _NO_CONCEPTS
+        names, said = codes.named(resource.get("code"), self.value_sets)
         if parent is not None:
             return Observed(resource, parent.resource, reference, names, said, parent.written, parent.final)
         written = reader.when(resource, "effectiveDateTime", "effectivePeriod", "effectiveInstant", "issued")
@@ -170,6 +165,7 @@ class Record:
             resource,
             reference,
             found,
+            frozenset([name for name, _ in found]),
             said,
             doubtful=reader.has_code(verification, *_DOUBTFUL),
             past=reader.has_code(clinical, *_PAST),

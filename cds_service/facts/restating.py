@@ -32,10 +32,11 @@ _SPOKEN = (
 )
 _WORDS = re.compile(_SPOKEN, re.IGNORECASE)
 _DOSING = re.compile(rf"\d|{_SPOKEN}", re.IGNORECASE)
-_AMOUNT = re.compile(r"\d[\d.,]*\s*(?:µg|μg|mcg|ug|mg|micrograms?|milligrams?|ml)\b(?:\s*/\s*\w+)?", re.IGNORECASE)
+_AMOUNT = re.compile(r"\d[.,]*\s*(?:µg|μg|mcg|ug|mg|micrograms?|milligrams?|ml)\b", re.IGNORECASE)
+"""Only asked whether there is one: a number is looked at by its last digit, so that long ones cost no more time."""
 _VIAL = re.compile(r"(?:0?[.,]035\s*mg|35\s*(?:mcg|ug|µg|μg|micrograms?))\b(?!\s*/\s*(?!vial|kit|1\b))", re.IGNORECASE)
 """The product's own strength in its name: 35 mcg in a vial."""
-_TAGS = re.compile(r"<[^>]*>")
+_TAGS = re.compile(r"<[^<>]*>")
 _MAXIMA = ("maxDosePerPeriod", "maxDosePerAdministration", "maxDosePerLifetime")
 _VIAL_MCG = Decimal(35)
 _QUOTED = 90

@@ -15,9 +15,9 @@ from types import MappingProxyType
 from cds_service.fhir.contained import UNTOLD, entries_inside
 from cds_service.fhir.dstu2 import ORDER
 from cds_service.fhir.entry import Entry, Unread
-from cds_service.fhir.look_alikes import as_r4
+from cds_service.fhir.look_alikes import MOVED, as_r4
 from cds_service.fhir.reader import EMPTY, Json, has_code, local, objects, text
-from cds_service.fhir.shapes import wrong_members
+from cds_service.fhir.shapes import SHAPES, wrong_members
 
 __all__ = ["Chart", "Entry", "Unread", "read_chart"]
 
@@ -25,6 +25,8 @@ _TYPE = re.compile(r"[A-Z][A-Za-z]{2,39}", re.ASCII)
 _PLAIN_KEY = re.compile(r"[A-Za-z][\w-]{0,63}", re.ASCII)
 """Prefetch keys that may be shown: the others are the caller's words."""
 _PATIENT_MEMBERS = ("subject", "patient", "beneficiary")
+_SELDOM = frozenset(("patient", "beneficiary", "verificationStatus"))
+"""Members that call for a closer look at whose an entry is, and whether it stands."""
 _DEEPEST_BUNDLE = 3
 _OLD_ORDER = "is a MedicationOrder of FHIR DSTU2, read as far as it goes: send a MedicationRequest of FHIR R4"
 
@@ -97,13 +99,13 @@ class _Reading:
         kind = resource.get("resourceType") if isinstance(resource, dict) else None
         if not isinstance(resource, dict) or not resource:
             self.unread.append(Unread(place, "is not a resource"))
-        elif not isinstance(kind, str) or not _TYPE.fullmatch(kind):
+        elif not isinstance(kind, str) or not (kind in SHAPES or _TYPE.fullmatch(kind)):
             self.unread.append(Unread(place, "does not say which resource type it is"))
         else:
             address = url if isinstance(url, str) and url else None
             identity = text(resource, "id")
             reference = f"{kind}/{identity}" if identity else address or place
-            as_read, _ = as_r4(resource)
+            as_read = as_r4(resource)[0] if kind in MOVED else resource
             if kind == ORDER:
                 kind = str(as_read["resourceType"])
                 self.unread += [Unread(reference, _OLD_ORDER)] if draft is not None else []
@@ -130,12 +132,17 @@ def read_chart(
     for index, draft in enumerate(drafts):
         url = draft_urls[index] if index < len(draft_urls) else None
         reading.take(draft, f"draftOrders.entry[{index}]", url=url, draft=index)
+    spans: dict[str, tuple[int, int]] = {}
     for key, value in prefetch.items():
+        before = len(reading.entries)
         if _read_value(reading, key, value):
             answered.add(key)
+            spans[key] = before, len(reading.entries)
     reading.unread += [Unread(key, f"could not be read: {why}") for key, why in problems.items()]
     patient = (local(patient_id) or "").removeprefix("Patient/")
     kept, left_out = _of_this_patient(reading.entries, patient)
+    if left_out:
+        answered -= _mixed_up(reading.entries, spans, left_out)
     by_type, by_reference = _index(kept)
     holders = [entry for entry in kept if "contained" in entry.resource and by_reference[entry.reference] is entry]
     if holders:
@@ -144,6 +151,14 @@ def read_chart(
         by_type, by_reference = _index([*kept, *inner])
         left_out += [*doubts, *others]
     return Chart(patient, by_type, frozenset(answered), (*reading.unread, *left_out), by_reference)
+
+
+def _mixed_up(entries: Sequence[Entry], spans: Mapping[str, tuple[int, int]], left_out: Iterable[Unread]) -> set[str]:
+    """The keys whose answers hold records that were left out: whoever mixed them up may have lost ours."""
+    others = {unread.reference for unread in left_out}
+    return {
+        key for key, (first, end) in spans.items() if any(entry.reference in others for entry in entries[first:end])
+    }
 
 
 def _read_value(reading: _Reading, key: str, value: object) -> bool:
@@ -167,7 +182,7 @@ def _read_value(reading: _Reading, key: str, value: object) -> bool:
 def _read_bundle(reading: _Reading, bundle: Json, place: str, depth: int) -> bool:
     before, entries, complete = len(reading.unread), bundle.get("entry"), True
     if "link" in bundle and any(text(link, "relation") == "next" for link in objects(bundle, "link")):
-        reading.unread.append(Unread(place, "only its first page is in the call"))
+        reading.unread.append(Unread(place, "it has more pages than were read"))
     for index, entry in enumerate(entries if isinstance(entries, list) else [entries] if entries else []):
         here = f"{place}.entry[{index}]"
         resource = entry.get("resource") if isinstance(entry, dict) else None
@@ -197,8 +212,11 @@ def _of_this_patient(entries: Iterable[Entry], patient: str) -> tuple[list[Entry
     ours: dict[str | None, bool] = {
         entry.url: text(entry.resource, "id") == patient for entry in entries if entry.type == "Patient" and entry.url
     }
-    kept, left_out = [], []
+    kept, left_out, own = [], [], f"Patient/{patient}"
     for entry in entries:
+        if entry.type != "Patient" and _plainly_ours(entry.resource, own):
+            kept.append(entry)
+            continue
         why = _not_ours(entry, patient, ours)
         if why:
             left_out.append(Unread(entry.reference, why))
@@ -206,6 +224,17 @@ def _of_this_patient(entries: Iterable[Entry], patient: str) -> tuple[list[Entry
         if (not why or (why == UNTOLD and entry.draft is not None)) and not _in_error(entry.resource):
             kept.append(entry)
     return kept, left_out
+
+
+def _plainly_ours(resource: Json, own: str) -> bool:
+    """Does it name this patient alone, and stand? Most entries do, and need no closer look."""
+    subject = resource.get("subject")
+    return (
+        isinstance(subject, dict)
+        and subject.get("reference") == own
+        and resource.get("status") != "entered-in-error"
+        and _SELDOM.isdisjoint(resource)
+    )
 
 
 def _not_ours(entry: Entry, patient: str, ours: Mapping[str | None, bool]) -> str | None:

@@ -49,6 +49,26 @@ def read(concept: object, value_sets: ValueSets) -> tuple[tuple[tuple[str, Code]
     return found, (said[0] if len(said) == 1 else "; ".join(dict.fromkeys(said))).lower()
 
 
+def named(concept: object, value_sets: ValueSets) -> tuple[frozenset[str], str]:
+    """The names of the concepts a CodeableConcept belongs to, and all it says in words, lower case; in one pass."""
+    listed = concept.get("coding") if isinstance(concept, dict) and "text" not in concept else None
+    if isinstance(listed, list) and len(listed) == 1 and isinstance(listed[0], dict):
+        only = listed[0]
+        try:
+            return _named(only.get("system"), only.get("code"), only.get("display"), value_sets)
+        except TypeError:  # an object or a list where a word belongs
+            pass
+    found, said = read(concept, value_sets)
+    return frozenset(name for name, _ in found), said
+
+
+@lru_cache(maxsize=4096)
+def _named(system: object, code: object, display: object, value_sets: ValueSets) -> tuple[frozenset[str], str]:
+    """A concept that is one coding and nothing else: charts say the same few hundred again and again."""
+    found, said = read({"coding": [{"system": system, "code": code, "display": display}]}, value_sets)
+    return frozenset(name for name, _ in found), said
+
+
 @lru_cache(maxsize=4096)
 def _concepts(system: str, code: str, value_sets: ValueSets) -> tuple[tuple[str, Code], ...]:
     """What a coding stands for, once spelled as our value sets spell it."""

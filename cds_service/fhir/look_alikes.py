@@ -235,3 +235,5 @@ _CHANGES: Mapping[str, Changes] = {
     "QuestionnaireResponse": {"questionnaire": (STU3, _questionnaire)},
 }
 """Resource type → member that tells → which version it looks like, and the change."""
+MOVED = frozenset((*_CHANGES, dstu2.ORDER))
+"""The types that look otherwise in some version."""

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from cds_service.dates import PartialDate
 
@@ -21,8 +20,7 @@ _SOME = 200
 """No list of a resource is read further than this: a chart entry with more is not a chart entry."""
 
 
-@dataclass(frozen=True, slots=True)
-class Quantity:
+class Quantity(NamedTuple):
     """A number and its unit, as code and as text; the comparator where the number is a bound."""
 
     value: Decimal
@@ -82,7 +80,9 @@ _IN_QUOTES = re.compile(r"-?(?:\d{1,20}(?:\.\d{1,20})?|\d{1,15},\d{1,2}|0,\d{1,2
 
 def number(value: object) -> Decimal | None:
     """A finite JSON number, or one in quotes, also with a decimal comma where it is no thousands separator."""
-    if type(value) is not Decimal:
+    if type(value) is int:
+        value = Decimal(value)
+    elif type(value) is not Decimal:
         if isinstance(value, str) and _IN_QUOTES.fullmatch(value.strip()):
             value = value.strip().replace(",", ".")
         elif isinstance(value, bool) or not isinstance(value, int | float):
@@ -101,7 +101,7 @@ def quantity(value: object) -> Quantity | None:
     amount = number(value.get("value"))
     if amount is None:
         return None
-    return Quantity(amount, text(value, "unit"), text(value, "code"), text(value, "comparator"))
+    return Quantity(amount, *_three_words(value.get("unit"), value.get("code"), value.get("comparator")))
 
 
 def codings(concept: object) -> tuple[tuple[str | None, str | None, str | None], ...]:
@@ -111,21 +111,24 @@ def codings(concept: object) -> tuple[tuple[str | None, str | None, str | None],
     found = concept.get("coding")
     if not isinstance(found, list):
         found = [found] if isinstance(found, dict) else [concept] if "code" in concept else []
-    return tuple([_coding(coding) for coding in found[:_SOME] if isinstance(coding, dict)])
+    read = []
+    for coding in found[:_SOME]:
+        if isinstance(coding, dict):
+            read.append(_three_words(coding.get("system"), coding.get("code"), coding.get("display")))
+    return tuple(read)
 
 
-def _coding(coding: Json) -> tuple[str | None, str | None, str | None]:
-    system, code, display = coding.get("system"), coding.get("code"), coding.get("display")
+def _three_words(first: object, second: object, third: object) -> tuple[str | None, str | None, str | None]:
     try:
-        return _words(system, code, display)
+        return _words(first, second, third)
     except TypeError:  # an object or a list where a word belongs
-        return _word(system), _word(code), _word(display)
+        return _word(first), _word(second), _word(third)
 
 
 @lru_cache(maxsize=4096)
-def _words(system: object, code: object, display: object) -> tuple[str | None, str | None, str | None]:
-    """Charts say the same few hundred codings again and again."""
-    return _word(system), _word(code), _word(display)
+def _words(first: object, second: object, third: object) -> tuple[str | None, str | None, str | None]:
+    """Charts say the same few hundred codings and units again and again."""
+    return _word(first), _word(second), _word(third)
 
 
 def _word(value: object) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from cds_service.fhir.reader import Json, number, partial
 
-Check = tuple[tuple[type, ...], Callable[[Any], bool] | None]
+Check = tuple[tuple[type, ...], Callable[[Any], object] | None]
 """What a member must be, and what more must hold of it."""
 
 
@@ -22,15 +22,11 @@ def _amount(value: Json) -> bool:
     return "value" not in value or number(value["value"]) is not None
 
 
-def _day(value: str) -> bool:
-    return partial(value) is not None
-
-
 _object: Check = ((dict,), None)
 _objects: Check = ((dict, list), _all_objects)
 _quantity: Check = ((dict,), _amount)
 _status: Check = ((dict, str), None)
-_date: Check = ((str,), _day)
+_date: Check = ((str,), partial)
 
 
 _CONCERN: Mapping[str, Check] = {
@@ -69,10 +65,9 @@ def wrong_members(kind: str, resource: Json) -> tuple[str, ...]:
     checks = SHAPES.get(kind)
     if checks is None:
         return ()
-    return tuple(
-        [
-            name
-            for name, (types, holds) in checks.items()
-            if name in resource and not (isinstance(resource[name], types) and (holds is None or holds(resource[name])))
-        ]
-    )
+    wrong = set()
+    for name in checks.keys() & resource.keys():
+        types, holds = checks[name]
+        if not isinstance(resource[name], types) or (holds is not None and not holds(resource[name])):
+            wrong.add(name)
+    return tuple(name for name in checks if name in wrong) if wrong else ()

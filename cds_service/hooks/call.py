@@ -22,6 +22,7 @@ from typing import Any
 from cds_service.errors import CallError
 from cds_service.hooks.prefetch import State, classify
 from cds_service.hooks.schemas import REQUEST, first_error
+from cds_service.hooks.schemas.quick import fits
 from cds_service.hooks.services import ORDER_SELECT, Service
 
 Resource = Mapping[str, Any]
@@ -131,7 +132,7 @@ def _check_shape(body: object, service: Service) -> None:
     hook = body.get("hook") if isinstance(body, Mapping) else None
     if isinstance(hook, str) and hook != service.hook:
         raise CallError(f"this service answers {service.hook} only", field="hook", mend=_MENDS["hook"], code="value")
-    wrong = first_error(REQUEST, body)
+    wrong = None if fits(REQUEST.schema, body) else first_error(REQUEST, body)
     if wrong:
         field, what = wrong
         code = "required" if what == "is missing" else "structure"

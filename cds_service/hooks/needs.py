@@ -115,31 +115,23 @@ def reference_needs(drafts: Iterable[Mapping[str, Any]], call: HookCall) -> tupl
 def _missing(references: Iterable[str], call: HookCall) -> tuple[str, ...]:
     """Those that no resource of the call answers to; looks no further than it must."""
     missing = dict.fromkeys(references)
-    if missing:
-        for identity in _identities(call):
-            missing.pop(identity, None)
+    kinds = [reference.partition("/")[0] for reference in missing]
+    for found in resources([*call.drafts, *call.prefetch.values()]) if missing else ():
+        if found["resourceType"] in kinds and found.get("id"):
+            missing.pop(f"{found['resourceType']}/{found['id']}", None)
             if not missing:
                 break
     return tuple(missing)
 
 
-def _identities(call: HookCall) -> Iterator[str]:
-    """`Type/id` of every resource of the call."""
-    for found in resources([*call.drafts, *call.prefetch.values()]):
-        if found.get("id"):
-            yield f"{found['resourceType']}/{found['id']}"
-
-
 def resources(values: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
-    """Every resource among these values, however deep its Bundle."""
-    waiting = list(values)
-    while waiting:
-        found = waiting.pop()
-        if isinstance(found, dict) and found.get("resourceType"):
-            yield found
-            entries = found.get("entry")
-            listed = entries if isinstance(entries, list) else []
-            waiting += [entry.get("resource") for entry in listed if isinstance(entry, dict)]
+    """Every resource among these values, however deep its Bundle; the outer ones first."""
+    level = list(values)
+    while level:
+        found = [value for value in level if isinstance(value, dict) and value.get("resourceType")]
+        yield from found
+        lists = [entries for value in found if isinstance(entries := value.get("entry"), list)]
+        level = [entry.get("resource") for entries in lists for entry in entries if isinstance(entry, dict)]
 
 
 def _references(draft: Mapping[str, Any], base: str | None) -> Iterator[str]:

@@ -111,26 +111,20 @@ def _state_of_bundle(template: Template, bundle: Mapping[str, Any]) -> State:
     entries = bundle.get("entry") or []
     if not isinstance(entries, list):
         return State.INVALID
-    resources = _resources(entries)
-    kinds = {kind for resource in resources if isinstance(kind := resource.get("resourceType"), str)}
-    if "OperationOutcome" in kinds and any(_is_failure(resource) for resource in resources):
+    held = [entry.get("resource") for entry in entries if isinstance(entry, dict)]
+    kinds = [resource.get("resourceType") for resource in held if isinstance(resource, dict)]
+    if "OperationOutcome" in kinds and any(_is_failure(resource) for resource in held):
         return State.FAILED
     paged = _has_next_page(bundle) and not template.only_newest
-    if not kinds.isdisjoint(template.types):
+    if any(kind in kinds for kind in template.types):
         return State.PAGED if paged else State.COMPLETE
-    outcomes = sum(resource.get("resourceType") == "OperationOutcome" for resource in resources)
-    if outcomes < len(entries):
+    if kinds.count("OperationOutcome") < len(entries):
         return State.INVALID
     return State.PAGED if paged else State.INVALID if template.must_exist else State.EMPTY
 
 
-def _resources(entries: list[Any]) -> list[Mapping[str, Any]]:
-    found = (entry.get("resource") for entry in entries if isinstance(entry, dict))
-    return [resource for resource in found if isinstance(resource, dict)]
-
-
-def _is_failure(resource: Mapping[str, Any]) -> bool:
-    if resource.get("resourceType") != "OperationOutcome":
+def _is_failure(resource: object) -> bool:
+    if not isinstance(resource, dict) or resource.get("resourceType") != "OperationOutcome":
         return False
     issues = resource.get("issue")
     listed = issues if isinstance(issues, list) else []
@@ -139,5 +133,7 @@ def _is_failure(resource: Mapping[str, Any]) -> bool:
 
 def _has_next_page(bundle: Mapping[str, Any]) -> bool:
     links = bundle.get("link")
+    if not links:
+        return False
     listed = links if isinstance(links, list) else []
     return any(isinstance(link, Mapping) and link.get("relation") == "next" for link in listed)

@@ -20,13 +20,20 @@ from cds_service.terminology import ValueSets
 
 @dataclass(frozen=True)
 class Knowledge:
-    """Policies (oldest first), labels (oldest first), payers, value sets and the order questions."""
+    """Policies that are judged (oldest first), labels (oldest first), payers, value sets and the order questions."""
 
     policies: tuple[Policy, ...]
     labels: tuple[Label, ...]
     payer_list: tuple[Payer, ...]
     value_sets: ValueSets
     questions: OrderQuestions
+    held_back: tuple[Policy, ...] = ()
+    """Editions on file that the site does not want judged, oldest first; see `holding`."""
+
+    @property
+    def on_file(self) -> tuple[Policy, ...]:
+        """Every edition, judged or held back, oldest first."""
+        return tuple(sorted((*self.policies, *self.held_back), key=lambda policy: policy.version))
 
     @property
     def payers(self) -> Mapping[str, tuple[str, ...]]:

@@ -13,7 +13,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPResponse
 from ipaddress import ip_address, ip_network
@@ -24,6 +24,7 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from cds_service import forgetting
 from cds_service.outbound.address import (
     Address,
     Network,
@@ -34,14 +35,15 @@ from cds_service.outbound.address import (
     parse,
     within,
 )
+from cds_service.outbound.lookup import Lookups, Resolve, resolve
 from cds_service.settings import Settings
 
 logging.getLogger("urllib3").setLevel(logging.CRITICAL)  # its lines quote addresses, which name patients
-Resolve = Callable[[str, int], Sequence[str]]
-"""Host and port -> the numbers of the host."""
 _LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 _LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 _CHUNK = 65536
+IDLE_SECONDS = 30.0
+"""A connection that was not used for so long is made anew."""
 
 
 class LateError(OutboundError):
@@ -54,11 +56,6 @@ class UnreachableError(OutboundError):
 
 class TooMuchError(OutboundError):
     """The answer is larger than may be read."""
-
-
-def resolve(host: str, port: int) -> Sequence[str]:
-    """The numbers of a host, by the resolver of this machine. Raises OSError."""
-    return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +120,7 @@ class Outbound:
         self.reach = reach
         context = ssl.create_default_context(cafile=str(reach.ca_file) if reach.ca_file else None)
         self._pools = urllib3.PoolManager(16, maxsize=connections, ssl_context=context, retries=False)
-        self._pools.pool_classes_by_scheme = _pool_classes(reach, resolve)
+        self._pools.pool_classes_by_scheme = _pool_classes(reach, Lookups(resolve))
 
     def permits(self, url: str, bases: Iterable[str]) -> bool:
         """May this be called, for somebody who may call what is at and below these bases? Resolves nothing."""
@@ -176,12 +173,16 @@ class Outbound:
 
 def _body(response: urllib3.BaseHTTPResponse, most: int) -> bytes:
     """The body, unpacked piece by piece, so that a small one that unpacks to a huge one is noticed."""
+    told = response.headers.get("Content-Length", "")
+    if told.isdecimal() and int(told) > most:
+        raise TooMuchError("the server is about to send more than is read")
     found = bytearray()
     for chunk in response.stream(_CHUNK, decode_content=True):
         found += chunk
         if len(found) > most:
             raise TooMuchError("the server sent more than is read")
     response.release_conn()
+    forgetting.took(len(found))
     return bytes(found)
 
 
@@ -233,16 +234,30 @@ class _Checked(HTTPConnection):
     """A connection that resolves, judges and connects in one step."""
 
     reach: ClassVar[Reach]
-    resolve: ClassVar[Resolve]
+    lookups: ClassVar[Lookups]
     response_class = _PacedResponse
+    _used = 0.0
+
+    @property
+    def is_connected(self) -> bool:
+        """Not after a rest: a firewall on the way may have forgotten the connection, and tells nobody."""
+        return super().is_connected and time.monotonic() - self._used < IDLE_SECONDS
+
+    def getresponse(self) -> Any:
+        """The answer; now the connection is in use."""
+        self._used = time.monotonic()
+        return super().getresponse()
 
     def _new_conn(self) -> socket.socket:
         literal = parse(f"http://[{self.host}]" if ":" in self.host else f"http://{self.host}").number
-        numbers = [str(literal)] if literal else list(dict.fromkeys(type(self).resolve(self.host, self.port)))
+        numbers = [str(literal)] if literal else self._looked_up()
         # A number that stands in the list is listed; what a name leads to is judged, each number of it.
         if not literal and not all(self.reach.allows(number) for number in numbers):
             raise NotPermittedError("the name leads to a number that may not be called")
         return self._connected(numbers)
+
+    def _looked_up(self) -> list[str]:
+        return list(dict.fromkeys(self.lookups.numbers(self.host, self.port, seconds=_left(_PACE.deadline))))
 
     def _connected(self, numbers: Sequence[str]) -> socket.socket:
         failed: OSError = OSError("the name leads nowhere")
@@ -255,6 +270,7 @@ class _Checked(HTTPConnection):
                 failed = mistake
             else:
                 found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                found.settimeout(_left(_PACE.deadline))  # what is left, for the TLS handshake
                 return found
         raise failed
 
@@ -263,8 +279,8 @@ class _CheckedTls(_Checked, HTTPSConnection):
     """The same with TLS; the certificate is checked against the name."""
 
 
-def _pool_classes(reach: Reach, resolve: Resolve) -> dict[str, Any]:
-    told = {"reach": reach, "resolve": staticmethod(resolve)}
+def _pool_classes(reach: Reach, lookups: Lookups) -> dict[str, Any]:
+    told = {"reach": reach, "lookups": lookups}
     return {
         "http": type("Pool", (HTTPConnectionPool,), {"ConnectionCls": type("Plain", (_Checked,), told)}),
         "https": type("TlsPool", (HTTPSConnectionPool,), {"ConnectionCls": type("Tls", (_CheckedTls,), told)}),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from cds_service.present import words
@@ -21,16 +22,17 @@ THEMES = (
     ("Preparation, pump and line", ("preparation-errors", "pump", "bag-rates", "line-flush", "interruption")),
 )
 _BRIEF = ("code", "title", "short", "citation", "confirm")
+_brief = itemgetter(*_BRIEF)
 _Brief = tuple[Any, ...]
-"""These members of an item."""
+"""What the list for everyone shows of an item of the label."""
 OTHER_THEME = "Also"
 """Topics of the label that have no theme yet are never left out."""
 
 
 def safety_values(document: Document) -> dict[str, object]:
     """The names of the safety templates: this patient's items by severity, then the list for everyone."""
-    found: Sequence[Document] = document.get("safety") or ()
-    applies, unknown = _patient(found, "applies"), _patient(found, "unknown")
+    found = _by_status(document.get("safety") or ())
+    applies, unknown = found["applies"], found["unknown"]
     silent = [item for item in unknown if not _grave(item)]
     return {
         "applies": [_item(item) for item in applies],
@@ -40,8 +42,8 @@ def safety_values(document: Document) -> dict[str, object]:
         "ask": [_few_words(item) for item in silent if not item.get("evidence")],
         "lead": _lead(applies, unknown),
         "grave": sum(1 for item in (*applies, *unknown) if _grave(item)),
-        "clear": [_short(item) for item in _patient(found, "clear")],
-        "for_all": _themes(tuple(_brief(item) for item in found if item.get("status") == "for-all")),
+        "clear": [_short(item) for item in found["clear"]],
+        "for_all": _themes(tuple([_brief(item) for item in found["for-all"]])),
         "corrections": words.corrections(document, "safety"),
     }
 
@@ -55,11 +57,6 @@ def _lead(applies: Sequence[Document], unknown: Sequence[Document]) -> dict[str,
 
 def _grave(item: Document) -> bool:
     return (item.get("severity") or "info") != "info"
-
-
-def _brief(item: Document) -> _Brief:
-    """What the list for everyone shows of an item of the label."""
-    return tuple([item.get(name) for name in _BRIEF])
 
 
 @lru_cache(maxsize=16)
@@ -100,9 +97,14 @@ def speaks_early(document: Document) -> bool:
     return any(item.get("status") == "applies" and item.get("severity") in ("critical", "warning") for item in found)
 
 
-def _patient(found: Sequence[Document], status: str) -> list[Document]:
-    items = [item for item in found if item.get("status") == status]
-    return sorted(items, key=lambda item: words.SEVERITY.index(item.get("severity") or "info"))
+def _by_status(items: Sequence[Document]) -> dict[str, list[Document]]:
+    """The items of each status, the gravest first."""
+    found: dict[str, list[Document]] = {status: [] for status in ("applies", "unknown", "clear", "for-all")}
+    for item in items:
+        found[item["status"]].append(item)
+    for status in ("applies", "unknown", "clear"):
+        found[status].sort(key=lambda item: words.SEVERITY.index(item.get("severity") or "info"))
+    return found
 
 
 def _item(item: Document) -> dict[str, object]:

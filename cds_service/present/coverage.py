@@ -136,10 +136,10 @@ def _missing(item: Document, criteria: Mapping[str, Document]) -> dict[str, obje
 
 
 def _worth_a_row(name: str, criteria: Mapping[str, Document]) -> bool:
-    """The top level, and below it what comes out as its parent on the top level does."""
+    """Of what is to be shown: the top level, and below it what comes out as its parent on the top level does."""
     item = criteria[name]
-    if not item.get("shown") or item.get("top"):
-        return bool(item.get("shown"))
+    if item.get("top"):
+        return True
     if item["status"] == "unknown" and not item.get("evidence"):
         return False
     tops = [found for top, found in criteria.items() if found.get("top") and name.startswith(f"{top}.")]
@@ -153,7 +153,7 @@ def _matters(contested: Document) -> bool:
 
 def _rows(criteria: Mapping[str, Document], contested: Collection[str]) -> list[dict[str, object]]:
     """The table: a row whose evidence is that of a shown row below it points there instead of saying it twice."""
-    names = [name for name in criteria if _worth_a_row(name, criteria)]
+    names = [name for name, item in criteria.items() if item.get("shown") and _worth_a_row(name, criteria)]
     return [_row(name, criteria[name], _same_below(name, names, criteria), contested) for name in names]
 
 
@@ -168,8 +168,8 @@ def _row(name: str, item: Document, below: str | None, contested: Collection[str
 
 
 def _same_below(name: str, names: Sequence[str], criteria: Mapping[str, Document]) -> str | None:
-    evidence = criteria[name].get("evidence")
-    below = [other for other in names if other.startswith(f"{name}.") and criteria[other].get("evidence") == evidence]
+    evidence, within = criteria[name].get("evidence"), f"{name}."
+    below = [other for other in names if other.startswith(within) and criteria[other].get("evidence") == evidence]
     return below[-1] if below and evidence else None
 
 

@@ -7,9 +7,8 @@ per policy), most serious first. Nothing to say is `{"cards": []}`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 from cards import Card, Indicator, Link, Suggestion, Templates, render
@@ -39,8 +38,7 @@ COVERAGE_INDICATOR = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(NamedTuple):
     """One card before its words: which template, what goes in, how grave, whose document."""
 
     template: str

@@ -49,7 +49,7 @@ def record_severity(document: Document) -> str:
 
 def _listed(found: Sequence[Document], limit: int) -> dict[str, object]:
     lines = _lines(found)
-    whole = any(item.get("reference") in SEARCHES for item in found)
+    whole = any(_search(item.get("reference")) for item in found)
     return {
         "count": len(found),
         "noun": ("part" if whole else "entry") if len(found) == 1 else ("parts" if whole else "entries"),
@@ -63,9 +63,14 @@ def _lines(found: Sequence[Document]) -> list[tuple[list[str], str]]:
     lines: dict[tuple[str, str], list[str]] = {}
     for number, item in enumerate(found):
         reference = item.get("reference") or "an entry without id"
-        name = SEARCHES.get(reference)
+        name = _search(reference)
         lines.setdefault((item["why"], "" if name else str(number)), []).append(name or reference)
     return [(names, why) for (why, _), names in lines.items()]
+
+
+def _search(reference: str | None) -> str | None:
+    """What a key, or a value of the prefetch as a whole, is about."""
+    return SEARCHES.get((reference or "").removeprefix("prefetch."))
 
 
 def _order_unreadable(document: Document) -> bool:

@@ -7,19 +7,29 @@ parameters of statements never reach an error's text.
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DisconnectionError, NoSuchModuleError
+from sqlalchemy.pool import ConnectionPoolEntry
 
-from cds_service.errors import StoreError
+from cds_service.errors import NoDatabaseError, StoreError
 
 LOCK_SECONDS = 5
 """How long a statement waits for a lock of others."""
 CONNECT_SECONDS = 3
+UNHEARD_SECONDS = 8
+"""A server whose machine does not answer for so long is given up."""
 SETTING = "BLINATUMOMAB_CDS_DATABASE"
+Identity = tuple[int, int] | None
+_A_SERVER = (0, 0)
+_OPENED = "opened"
 _PRAGMAS = (
     f"PRAGMA busy_timeout = {LOCK_SECONDS * 1000}",
     "PRAGMA journal_mode = WAL",
@@ -33,16 +43,24 @@ _SERVER_OPTIONS = (
 )
 
 
-def engine_at(database: str, *, create: bool) -> Engine:
-    """The engine for a file path or URL. Nothing is connected yet, but a file's folder is looked at.
+def engine_at(database: str, *, create: bool, look: bool = True) -> Engine:
+    """The engine for a file path or URL. Nothing is connected yet, but a file and its folder are looked at.
 
-    `create` False: a file that is not there is an error. Raises StoreError saying what to mend.
+    `create` False: a file that is not there is an error. `look` False: it is met when it is first used, and never made.
+    Raises StoreError saying what to mend; `passing` where a file that is there cannot be written.
     """
     url = _url(database)
     if url.get_backend_name() == "sqlite":
-        _look_at(_file(url), create=create)
-        return _sqlite(url)
+        file = _file(url).absolute()
+        if look:
+            _look_at(file, create=create)
+        return _sqlite(url, file)
     return _server(url)
+
+
+def identity(engine: Engine) -> Identity:
+    """Which database this is: another file in the place of the first is another one. None where there is no file."""
+    return _identity(Path(str(engine.url.database)).absolute()) if engine.dialect.name == "sqlite" else _A_SERVER
 
 
 def place(engine: Engine) -> str:
@@ -78,27 +96,70 @@ def _look_at(file: Path, *, create: bool) -> None:
     if file.is_dir():
         raise StoreError(f"{file} is a folder; {SETTING} has to name a file")
     if not file.exists() and not create:
-        raise StoreError(f"there is no database at {file}; see {SETTING}")
+        raise NoDatabaseError(f"there is no database at {file}; see {SETTING}")
+    there = file.exists()
     if not os.access(file.parent, os.W_OK | os.X_OK):
-        raise StoreError(f"the folder {file.parent} of the database is not writable for this user; change {SETTING}")
+        told = f"the folder {file.parent} of the database is not writable for this user; change {SETTING}"
+        raise StoreError(told, passing=there)
     try:
-        os.close(os.open(file, os.O_RDWR | (os.O_CREAT if create else 0), 0o600))
+        _touch(file, there=there)
     except OSError as mistake:
-        raise StoreError(f"the database {file} cannot be written: {mistake.strerror}; see {SETTING}") from mistake
+        told = f"the database {file} cannot be written: {mistake.strerror}; see {SETTING}"
+        raise StoreError(told, passing=there) from mistake
 
 
-def _sqlite(url: URL) -> Engine:
+def _touch(file: Path, *, there: bool) -> None:
+    """Make a private file, or see that one can be written. Raises OSError.
+
+    One that is there is not opened: closing it would let go of every lock that this process has on it, and the next
+    process to close the database would take the log for unused and delete it, with what others write to it.
+    """
+    if not there:
+        with suppress(FileExistsError):  # another process was first
+            os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    elif not os.access(file, os.R_OK | os.W_OK):
+        cause = errno.EROFS if os.statvfs(file).f_flag & os.ST_RDONLY else errno.EACCES
+        raise OSError(cause, os.strerror(cause))
+
+
+def _sqlite(url: URL, file: Path) -> Engine:
     engine = create_engine(url, hide_parameters=True, pool_timeout=LOCK_SECONDS)
-    event.listen(engine, "connect", _prepare_connection)
+    event.listen(engine, "do_connect", partial(_open_what_is_there, file))
+    event.listen(engine, "connect", partial(_prepare_connection, file))
+    event.listen(engine, "checkout", partial(_check_file, file))
     event.listen(engine, "begin", _begin)
     return engine
 
 
-def _prepare_connection(connection: Any, _record: object) -> None:
+def _open_what_is_there(file: Path, _dialect: object, _record: object, given: list[Any], named: dict[str, Any]) -> None:
+    """A file that has gone is not made anew behind everybody's back: what was in it is missed."""
+    given[0] = f"{file.as_uri()}?mode=rw"
+    named["uri"] = True
+
+
+def _prepare_connection(file: Path, connection: Any, record: ConnectionPoolEntry) -> None:
     """Every new connection: we say BEGIN ourselves (the driver's own would come too late), then the pragmas."""
+    record.info[_OPENED] = _identity(file)
     connection.isolation_level = None
     for pragma in _PRAGMAS:
         connection.execute(pragma).close()
+
+
+def _check_file(file: Path, _connection: object, record: ConnectionPoolEntry, _pooled: object) -> None:
+    """A file that was removed or replaced can still be written by whoever has it open, and nobody will find it again.
+
+    Raises DisconnectionError: then what is there now is opened.
+    """
+    if _identity(file) != record.info.get(_OPENED):
+        raise DisconnectionError("the file is not the one that was opened")
+
+
+def _identity(file: Path) -> Identity:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _begin(connection: Connection) -> None:
@@ -114,9 +175,25 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
+@contextmanager
+def patiently(connection: Connection) -> Iterator[None]:
+    """For work on a server that may take its time."""
+    driver: Any = connection.connection.dbapi_connection
+    if connection.dialect.name == "sqlite":
+        yield
+        return
+    driver.patient = True
+    try:
+        yield
+    finally:
+        driver.patient = False
+
+
 def _server(url: URL) -> Engine:
     try:
-        return create_engine(
+        from cds_service.store.impatient import Impatient
+
+        engine = create_engine(
             url,
             hide_parameters=True,
             pool_pre_ping=True,
@@ -124,10 +201,16 @@ def _server(url: URL) -> Engine:
             pool_recycle=1800,
             connect_args={
                 "connect_timeout": CONNECT_SECONDS,
+                "tcp_user_timeout": 1000 * UNHEARD_SECONDS,
+                "keepalives_idle": UNHEARD_SECONDS,
+                "keepalives_interval": 2,
+                "keepalives_count": 3,
                 "application_name": "blinatumomab-cds",
                 "options": _SERVER_OPTIONS,
             },
         )
+        event.listen(engine, "do_connect", lambda _dialect, _record, given, named: Impatient.connect(*given, **named))
+        return engine
     except (ModuleNotFoundError, NoSuchModuleError) as mistake:
         raise StoreError(
             "PostgreSQL needs the driver psycopg; install it with: pip install 'blinatumomab-cds[postgresql]'"

@@ -44,6 +44,8 @@ class Decision:
     user_key: str | None
     cards: tuple[CardShown, ...]
     document: Mapping[str, Any] = field(default_factory=dict)
+    client: str | None = None
+    """The registered name of who called; None where nobody is told apart."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ _FEEDBACK_COLUMNS = (
     "commented",
     "comment",
 )
-_DECISION_COLUMNS = ("id", "at", "hook", "service", "instance", "patient_key", "user_key")
+_DECISION_COLUMNS = ("id", "at", "hook", "service", "instance", "patient_key", "user_key", "client")
 
 
 def of_decision(decision: Decision) -> dict[str, Any]:
@@ -89,8 +89,9 @@ def decisions_of(connection: Connection, conditions: Conditions, *, limit: int =
 
 
 def feedback_of(connection: Connection, conditions: Conditions) -> list[tuple[FeedbackEntry, bool]]:
-    """Feedback, oldest first, and whether a decision has its card."""
-    known = exists(select(CARDS.c.uuid).where(CARDS.c.uuid == FEEDBACK.c.card)).label("known")
+    """Feedback, oldest first, and whether a decision has its card and showed it."""
+    shown = select(CARDS.c.uuid).where(CARDS.c.uuid == FEEDBACK.c.card, CARDS.c.shown)
+    known = exists(shown).label("known")
     query = select(FEEDBACK, known).where(*conditions).order_by(FEEDBACK.c.received, FEEDBACK.c.id)
     return [(_feedback(row), bool(row.known)) for row in connection.execute(query)]
 

@@ -38,6 +38,27 @@ def bring_up_to_date(connection: Connection, *, migrate: bool) -> str | None:
     return found or "none"
 
 
+def step_back(connection: Connection, to: str) -> list[str]:
+    """Undo the migrations above the revision `to`, in the caller's transaction; what each undid, newest first.
+
+    Raises StoreError where there is no such revision below the one that the database has.
+    """
+    _alone(connection)
+    newest_first = list(ScriptDirectory.from_config(_config()).walk_revisions())
+    below = [script.revision for script in newest_first if script.revision < (revision(connection) or "")]
+    if to not in below:
+        there = f"below it there is {', '.join(reversed(below)) or 'none'}"
+        raise StoreError(f"the database has schema {revision(connection) or 'none'}; {there}, and not {to}")
+    undone = [script for script in newest_first if to < script.revision <= (revision(connection) or "")]
+    _run(connection, back_to=to)
+    return [str(script.module.downgrade.__doc__).strip() for script in undone]
+
+
+def is_up_to_date(connection: Connection) -> bool:
+    """Is it what this version needs? Locks and changes nothing."""
+    return revision(connection) == ScriptDirectory.from_config(_config()).get_current_head()
+
+
 def revision(connection: Connection) -> str | None:
     """The revision the database is at; None for one that has never been ours."""
     return MigrationContext.configure(connection).get_current_revision()
@@ -51,12 +72,15 @@ def _alone(connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
 
 
-def _run(connection: Connection) -> None:
+def _run(connection: Connection, *, back_to: str | None = None) -> None:
     from alembic import command
 
     config = _config()
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    if back_to is None:
+        command.upgrade(config, "head")
+    else:
+        command.downgrade(config, back_to)
 
 
 def _config() -> Config:

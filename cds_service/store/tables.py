@@ -67,6 +67,7 @@ DECISIONS = Table(
     Column("patient_key", String(64), nullable=False),
     Column("user_key", String(64)),
     Column("document", JSON, nullable=False),
+    Column("client", String(64)),
     Index("decisions_in_time", "at", "id"),
     Index("decisions_by_patient", "patient_key"),
 )

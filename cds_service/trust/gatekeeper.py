@@ -30,6 +30,8 @@ READ_AGAIN_SECONDS = 5.0
 PAUSE_SECONDS = 2.0
 """After a failure of the registry, callers are refused at once for this long."""
 FORGET_SECONDS = 60.0
+FORGET_AGAIN_SECONDS = 1.0
+"""While there are used tokens to forget: they go faster than they can come."""
 KEPT_LONGER = timedelta(minutes=2)
 """Used tokens are kept so long beyond their end: the clocks of the processes that share them may differ."""
 
@@ -78,7 +80,7 @@ class Gatekeeper:
         )
         self._reading, self._opening = Lock(), Lock()
         self._directory: Directory | None = None
-        self._read_at = self._forgot = self._refused_until = 0.0
+        self._read_at = self._forget_at = self._refused_until = 0.0
         self._remote: dict[str, RemoteKeys] = {}
 
     def admit(self, authorization: str | None, door: Door) -> Caller:
@@ -120,6 +122,16 @@ class Gatekeeper:
     def clients(self) -> tuple[Client, ...]:
         """The clients that are known by now. Raises StoreError."""
         return self._known().clients
+
+    def prepare(self) -> None:
+        """Fetch the key sets of all clients, so that this process has them should an address be down later."""
+        try:
+            clients = self.clients()
+        except StoreError:
+            return
+        for client in clients:
+            if client.record.jku is not None:
+                self._keys_at(client.record.jku).prepare()
 
     # --- inside --------------------------------------------------------------------------------------------
 
@@ -189,9 +201,10 @@ class Gatekeeper:
         return claimed == "fresh"
 
     def _forget_when_due(self) -> None:
-        if time.monotonic() - self._forgot >= FORGET_SECONDS:
-            self._forgot = time.monotonic()
-            self._register.forget(datetime.fromtimestamp(self._now(), UTC))
+        if time.monotonic() >= self._forget_at:
+            self._forget_at = time.monotonic() + FORGET_SECONDS
+            if self._register.forget(datetime.fromtimestamp(self._now(), UTC)):
+                self._forget_at = time.monotonic() + FORGET_AGAIN_SECONDS
 
 
 def _door_of(token: Examined, doors: Sequence[Door]) -> Door:

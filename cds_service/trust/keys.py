@@ -13,14 +13,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 PublicKey = EllipticCurvePublicKey | RSAPublicKey
 
 ALGORITHMS = ("ES384", "RS384")
-_ALGORITHM_OF = {"EC": "ES384", "RSA": "RS384"}
+ALGORITHM_OF = {"EC": "ES384", "RSA": "RS384"}
 _MEMBERS = {"EC": ("crv", "kty", "x", "y"), "RSA": ("e", "kty", "n")}
 _SECRET = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 RSA_BITS = (2048, 8192)
@@ -96,7 +98,7 @@ def _read(jwk: object) -> Key:
         raise KeySetError(mistake)
     kind = jwk["kty"]
     public_part = {name: jwk[name] for name in _MEMBERS[kind]}
-    algorithm = _ALGORITHM_OF[kind]
+    algorithm = ALGORITHM_OF[kind]
     try:
         public: PublicKey = jwt.PyJWK(public_part, algorithm).key
     except (jwt.PyJWTError, ValueError, TypeError, AttributeError):
@@ -118,8 +120,8 @@ def _mistakes(jwk: Mapping[str, Any]) -> Iterator[str]:
         yield "no kid"
     if kind == "EC" and jwk.get("crv") != "P-384":
         yield "crv is not P-384, which ES384 needs"
-    if jwk.get("alg", _ALGORITHM_OF[kind]) != _ALGORITHM_OF[kind]:
-        yield f"alg is not {_ALGORITHM_OF[kind]}"
+    if jwk.get("alg", ALGORITHM_OF[kind]) != ALGORITHM_OF[kind]:
+        yield f"alg is not {ALGORITHM_OF[kind]}"
     operations = jwk.get("key_ops", ["verify"])
     if jwk.get("use", "sig") != "sig" or not (isinstance(operations, list) and "verify" in operations):
         yield "not for signatures"
@@ -127,12 +129,30 @@ def _mistakes(jwk: Mapping[str, Any]) -> Iterator[str]:
         yield f"one of {', '.join(_MEMBERS[kind])} is missing"
 
 
+def key_set_of_pem(data: bytes, kid: str) -> dict[str, Any]:
+    """A JWK Set with the public key of this PEM text under this kid. Raises KeySetError, which quotes nothing of it."""
+    if b"PRIVATE KEY" in data:
+        raise KeySetError("a private key: register the public one only, and replace that one if it was sent to you")
+    if b"BEGIN CERTIFICATE" in data:
+        raise KeySetError("a certificate; its key comes out with: openssl x509 -pubkey -noout -in FILE")
+    try:
+        public = load_pem_public_key(data)
+    except (ValueError, UnsupportedAlgorithm):
+        raise KeySetError("not a public key in PEM") from None
+    if not isinstance(public, EllipticCurvePublicKey | RSAPublicKey):
+        raise KeySetError("neither an EC nor an RSA key")
+    return {"keys": [_jwk(public) | {"kid": kid, "use": "sig"}]}
+
+
+def _jwk(public: PublicKey) -> dict[str, Any]:
+    if isinstance(public, RSAPublicKey):
+        return RSAAlgorithm.to_jwk(public, as_dict=True)
+    return ECAlgorithm.to_jwk(public, as_dict=True)
+
+
 def thumbprint(public: PublicKey) -> str:
     """The RFC 7638 thumbprint, from the key itself: a JWK can write the same numbers in several ways."""
-    if isinstance(public, RSAPublicKey):
-        made = RSAAlgorithm.to_jwk(public, as_dict=True)
-    else:
-        made = ECAlgorithm.to_jwk(public, as_dict=True)
+    made = _jwk(public)
     required = {name: made[name] for name in sorted(_MEMBERS[made["kty"]])}
     text = json.dumps(required, separators=(",", ":"))
     return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()

@@ -39,6 +39,8 @@ class Patience:
     fresh: float = 300.0
     keep: float = 86_400.0
     pause: float = 30.0
+    first_pause: float = 3.0
+    """Between fetches, as long as there is no set at all."""
 
 
 class RemoteKeys:
@@ -62,6 +64,11 @@ class RemoteKeys:
             self._fetch_alone()
         return self._current().keys.get(kid)
 
+    def prepare(self) -> None:
+        """Fetch the set before it is needed, unless it is there."""
+        if self._got is None:
+            self._fetch_alone()
+
     def _current(self) -> KeySet:
         age = self._age()
         return self._set if age is not None and age <= self._patience.keep else KeySet()
@@ -70,7 +77,8 @@ class RemoteKeys:
         return None if self._got is None else self._clock() - self._got
 
     def _rested(self) -> bool:
-        return self._tried is None or self._clock() - self._tried >= self._patience.pause
+        pause = self._patience.first_pause if self._got is None else self._patience.pause
+        return self._tried is None or self._clock() - self._tried >= pause
 
     def _fetch_alone(self) -> None:
         """Fetch, unless that was done a moment ago; whoever comes meanwhile waits, and then has it."""

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 
+from cds_service.errors import CallError
+
 PUBLIC_SANDBOX = "https://sandbox.cds-hooks.org"
 _THIS_MACHINE = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?")
+_NAME_OF_THIS_MACHINE = re.compile(r"(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
 _PATH = "/cds-services"
 _PREFLIGHT = (
     ("Access-Control-Allow-Methods", "GET, POST, OPTIONS"),
@@ -51,8 +55,29 @@ def register(app: Flask, origins: Collection[str], *, sandbox: bool) -> None:
         origin = request.headers.get("Origin")
         if origin and allowed(origin):
             response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Access-Control-Expose-Headers"] = "Retry-After"
+            response.headers["Access-Control-Expose-Headers"] = "Retry-After, X-Decision-Id, X-Request-Id"
         return response
+
+
+def insist_on_own_name(app: Flask, public_url: str) -> None:
+    """Refuse requests that name another machine than this one: for an open service on loopback.
+
+    A page can lead its own name to this machine (rebinding). To the browser it then calls its own origin, and no rule
+    of CORS applies; but the request still bears the name of the page.
+    """
+    public = urlsplit(public_url).netloc.lower()
+
+    @app.before_request
+    def _refuse_another_name() -> None:
+        named = request.headers.get("Host", "localhost")
+        if not _NAME_OF_THIS_MACHINE.fullmatch(named) and named.lower() != public:
+            raise CallError(
+                "an open service on loopback answers to names of its own machine only",
+                field="Host",
+                mend="Call it as http://localhost or http://127.0.0.1, or set public_url to the name it is called by.",
+                status=421,
+                code="forbidden",
+            )
 
 
 def _is_ours(path: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, Protocol
 
@@ -11,6 +11,7 @@ from cds_service.errors import StoreError, UnknownServiceError
 from cds_service.hooks.call import HookCall
 from cds_service.hooks.feedback import Feedback
 from cds_service.hooks.services import Service
+from cds_service.trace import Trace
 
 
 def local_today() -> date:
@@ -40,9 +41,13 @@ class Desk:
     """Handed to every route once, at start-up."""
 
     services: tuple[Service, ...]
-    answer: Callable[[HookCall, date], Mapping[str, Any]]
-    """A call and the day -> the body of the response."""
+    answer: Callable[[HookCall, date, Trace], Mapping[str, Any]]
+    """A call, the day and what is noticed of it -> the body of the response."""
     health: Mapping[str, Any]
+    database: Callable[[], str] = lambda: "none"
+    """Its state: `ok`, `failing` or `none`; soon."""
+    silent: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """By hook, the cards that are not shown."""
     today: Callable[[], date] = local_today
     check: Callable[[Any], None] = lambda _: None
     """Of a body: raises CallError where it holds more than is looked at."""

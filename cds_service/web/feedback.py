@@ -42,7 +42,7 @@ def _not_kept() -> Response:
     """Why is for the log: it names the database."""
     document = outcome(
         "transient",
-        "the feedback was understood but could not be stored; nothing of it was recorded",
+        "the feedback was understood but could not be stored; take none of it as recorded",
         mend="Send it again later: what has been recorded by then is recognised and kept once.",
     )
     response = write_json(document, status=503, content_type=FHIR_JSON)

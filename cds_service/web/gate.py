@@ -9,10 +9,11 @@ from __future__ import annotations
 from flask import Flask, g, request
 
 from cds_service.trust.caller import ANYONE, Admit, Caller, Door
-from cds_service.web.call_log import note
+from cds_service.web.call_log import trace
 
-OPEN_ROOMS = frozenset({"discovery", "health", "questions", "definitions"})
-"""Rooms that show nothing of a patient: discovery (so that a client can find us), the form, its definitions, health."""
+OPEN_ROOMS = frozenset({"discovery", "health", "metrics", "questions", "definitions", "policies"})
+"""Rooms that show nothing of a patient: discovery (so that a client can find us), the form, its definitions,
+our pages on policies, health; and metrics, which looks for itself who asks."""
 
 
 def register(app: Flask, admit: Admit | None, public_url: str) -> None:
@@ -25,7 +26,8 @@ def register(app: Flask, admit: Admit | None, public_url: str) -> None:
         service = (request.view_args or {}).get("service_id", "")
         door = Door(service, f"{base}{request.path.rstrip('/')}")
         g.caller = admit(request.headers.get("Authorization"), door)
-        note(client=g.caller.name)
+        trace().client = g.caller.name
+        trace().note(client=g.caller.name)
 
     app.before_request(check)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
 import simplejson
@@ -67,7 +67,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _decimal(literal: str) -> Decimal:
     if len(literal) > _MAX_NUMBER_LENGTH:
         raise _NumberError
-    number = Decimal(literal)
+    try:
+        number = Decimal(literal)
+    except InvalidOperation:  # an exponent beyond what a Decimal holds
+        raise _NumberError from None
     if abs(number.adjusted()) > _MAX_EXPONENT:
         raise _NumberError
     return number

@@ -13,6 +13,7 @@ from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
 from cds_service.errors import CallError, NotAdmittedError, TooLargeError, UnavailableError
+from cds_service.log_lines import places
 from cds_service.web.call_log import note
 from cds_service.web.wire import FHIR_JSON, write_json
 
@@ -57,8 +58,9 @@ def answer(problem: Exception) -> Response:
         return response
     if isinstance(problem, HTTPException) and problem.code in _SAID:
         return _answer_http(problem)
-    _LOG.error("bug: %s at %s", type(problem).__name__, _place(problem))
-    _LOG.debug("bug, from outside in: %s", " < ".join(_places(problem)))
+    way = places(problem.__traceback__)
+    _LOG.error("bug: %s at %s", type(problem).__name__, way[-1] if way else "unknown")
+    _LOG.debug("bug, from outside in: %s", " < ".join(way))
     code, message, mend = _BUG
     return write_json(outcome(code, message, mend=mend), status=500, content_type=FHIR_JSON)
 
@@ -88,18 +90,3 @@ def _answer_http(problem: HTTPException) -> Response:
         if name == "Allow":
             response.headers[name] = value
     return response
-
-
-def _place(problem: BaseException) -> str:
-    """Module and line of the innermost frame of a file: enough to find a bug, and nothing of the patient."""
-    return (_places(problem) or ["unknown"])[-1]
-
-
-def _places(problem: BaseException) -> list[str]:
-    """Module and line of every frame. The text of an exception is never logged: it may quote a record."""
-    found, trace = [], problem.__traceback__
-    while trace is not None:
-        if not trace.tb_frame.f_code.co_filename.startswith("<"):  # methods that dataclasses generate have no file
-            found.append(f"{trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}")
-        trace = trace.tb_next
-    return found

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from importlib import resources
-from importlib.resources.abc import Traversable
 
 import jinja2
 import simplejson
@@ -23,6 +22,7 @@ from cds_service.form_links import FormLinks, Standing
 from cds_service.order_questions import OrderQuestions, Question
 from cds_service.web.desk import Desk
 from cds_service.web.headers import page_policy
+from cds_service.web.page_templates import page_templates
 from cds_service.web.question_form import RESPONSE_ID, Filled
 from cds_service.web.wire import FHIR_JSON
 
@@ -105,21 +105,10 @@ def routes(desk: Desk, asking: QuestionDesk) -> Blueprint:
 
 
 def _pages() -> _Pages:
-    folder = resources.files("cds_service.web") / "pages"
-    environment = jinja2.Environment(
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        loader=jinja2.DictLoader({item.name: item.read_text(encoding="utf-8") for item in _templates(folder)}),
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment, folder = page_templates(), resources.files("cds_service.web") / "pages"
     static = {name: (folder / name).read_bytes() for name in _STATIC}
     form, choose, answers = (environment.get_template(f"{name}.html") for name in ("form", "choose", "answers"))
     return _Pages(form, choose, answers, static)
-
-
-def _templates(folder: Traversable) -> list[Traversable]:
-    return [item for item in folder.iterdir() if item.name.endswith(".html")]
 
 
 def _named(asking: QuestionDesk, written: Sequence[str]) -> tuple[str, ...]:

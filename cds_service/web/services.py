@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request
 
 from cds_service.hooks.call import HookCall
 from cds_service.hooks.prefetch import MEANING
-from cds_service.web.call_log import note, printable_instance
+from cds_service.web.call_log import note, printable_instance, trace
 from cds_service.web.desk import Desk
 from cds_service.web.gate import caller
 from cds_service.web.wire import read_json, write_json
@@ -21,18 +21,21 @@ def routes(desk: Desk) -> Blueprint:
     @blueprint.post("/cds-services/<service_id>", strict_slashes=False)
     def call_service(service_id: str) -> Response:
         service = desk.service(service_id)
-        note(service=service.id)
+        noticed = trace()
+        noticed.note(service=service.id, hook=service.hook)
         body = read_json(request)
         desk.check(body)
         call = HookCall.parse(body, service=service)
         _note_call(call)
+        noticed.lap("read")
         client = caller()
         client.bring(call.fhir_server)
         if client.fhir_servers is not None:
             call = replace(call, servers=client.fhir_servers)
-        answered = desk.answer(call, desk.today())
-        note(cards=len(answered["cards"]))
-        return write_json(answered)
+        answered = desk.answer(call, desk.today(), noticed)
+        response = write_json(answered)
+        noticed.lap("write")
+        return response
 
     return blueprint
 
@@ -40,7 +43,6 @@ def routes(desk: Desk) -> Blueprint:
 def _note_call(call: HookCall) -> None:
     answered = sum(MEANING[state].answered for state in call.states.values())
     note(
-        hook=call.hook,
         instance=printable_instance(call.instance),
         drafts=len(call.drafts),
         in_scope=len(call.in_scope),

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Request, Response
 
+from cds_service import forgetting
 from cds_service.errors import CallError
 from cds_service.web.json_body import dump_json, parse_json
 from cds_service.web.size import check_pieces
@@ -30,6 +31,7 @@ def read_json(request: Request) -> Any:
         )
     data = request.get_data(cache=False)
     check_pieces(data)
+    forgetting.took(len(data))
     return parse_json(data)
 
 

@@ -1,0 +1,121 @@
+"""Metrics of several processes: each writes into files of its own, and whoever is asked adds them up.
+
+The files of a process that has ended are folded into one, so that a service whose workers are replaced now and then
+has no more files than it has workers. Adding up and folding keep out of each other's way by a lock on the folder.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+"""Names the folder, for this process and those it starts. prometheus_client looks for it when it is imported."""
+_MEMORY = "/dev/shm"  # noqa: S108 - a folder of our own is made in it
+"""Where files are memory, if there is such a place: to count then never waits for a disk, and no disk has to be had."""
+_ENDED = "0"
+"""Stands for the processes that have ended, where files have the number of a process in their names."""
+_LOCK = "lock"
+"""Held for a moment, to add up or to fold."""
+_OWNER = "owner"
+"""Locked while the service runs."""
+_PREFIX = "blinatumomab-cds-metrics-"
+
+
+@contextmanager
+def share_files() -> Iterator[Path]:
+    """A folder for the files of this service while the block runs: the one of the environment, else a new one.
+
+    What an earlier service left there is deleted. Raises OSError where it cannot be had.
+    """
+    given = os.environ.get(VARIABLE)
+    folder = Path(given) if given else _new_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.db"):
+        old.unlink()
+    (folder / _LOCK).touch()
+    os.environ[VARIABLE] = str(folder)
+    try:
+        with _owned(folder):
+            yield folder
+    finally:
+        if not given:
+            os.environ.pop(VARIABLE, None)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _new_folder() -> Path:
+    """A folder of this service's own; those of services that were killed go."""
+    where = Path(_MEMORY if os.access(_MEMORY, os.W_OK | os.X_OK) else tempfile.gettempdir())
+    for owner in where.glob(f"{_PREFIX}*/{_OWNER}"):
+        with suppress(OSError), owner.open("a") as lock:  # of somebody else, or just gone
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(owner.parent, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=where))
+
+
+@contextmanager
+def _owned(folder: Path) -> Iterator[None]:
+    """Show, while this process or one that it forked is there, that the folder is in use."""
+    with (folder / f"{_OWNER}.new").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        (folder / f"{_OWNER}.new").rename(folder / _OWNER)  # with its lock, so that nobody ever finds it without
+        yield
+
+
+def child_exited(pid: int) -> None:
+    """A process has ended: what it counted stays, what it held (gauges of the living) goes. Raises nothing."""
+    folder = _folder()
+    if folder is None:
+        return
+    from prometheus_client import multiprocess
+
+    with _locked(folder, fcntl.LOCK_EX):
+        multiprocess.mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
+        for kind in ("counter", "histogram"):
+            _fold(folder / f"{kind}_{pid}.db", folder / f"{kind}_{_ENDED}.db")
+
+
+def page(registry: Any) -> bytes:
+    """The text that Prometheus reads: of all processes that share files, else of this one's `registry`."""
+    from prometheus_client import CollectorRegistry, generate_latest
+    from prometheus_client.multiprocess import MultiProcessCollector
+
+    folder = _folder()
+    if folder is None:
+        return generate_latest(registry)
+    together = CollectorRegistry()
+    MultiProcessCollector(together, str(folder))  # type: ignore[no-untyped-call]
+    with _locked(folder, fcntl.LOCK_SH):
+        return generate_latest(together)
+
+
+def _folder() -> Path | None:
+    given = os.environ.get(VARIABLE)
+    return Path(given) if given and Path(given).is_dir() else None
+
+
+@contextmanager
+def _locked(folder: Path, how: int) -> Iterator[None]:
+    with (folder / _LOCK).open("a") as lock:
+        fcntl.flock(lock, how)
+        yield
+
+
+def _fold(source: Path, target: Path) -> None:
+    """Add what stands in one file to another, and delete it."""
+    if not source.exists():
+        return
+    from prometheus_client.mmap_dict import MmapedDict
+
+    into = MmapedDict(str(target))  # type: ignore[no-untyped-call]
+    for key, value, _, _ in MmapedDict.read_all_values_from_file(str(source)):  # type: ignore[no-untyped-call]
+        into.write_value(key, into.read_value(key)[0] + value, 0.0)  # type: ignore[no-untyped-call]
+    into.close()  # type: ignore[no-untyped-call]
+    source.unlink()
