@@ -34,13 +34,13 @@ RUN groupadd --gid 10001 cds \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin cds \
  && install -d -o 10001 -g 10001 -m 0700 /data
 COPY --from=build /opt/cds /opt/cds
-# /data and /tmp are all that is written to. The root may be read-only: mount /tmp as a tmpfs, /data as a volume where
-# SQLite is used. The time zone decides which day "today" is; set TZ to the hospital's own.
+# /data, /tmp and /dev/shm (what the workers count; in /tmp where it cannot be had) are all that is written to. The root
+# may be read-only: mount /tmp as a tmpfs, /data as a volume where SQLite is used. The time zone decides which day
+# "today" is; set TZ to the hospital's own.
 ENV PATH=/opt/cds/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
-    BLINATUMOMAB_CDS_DATABASE=/data/store.sqlite3 \
-    PROMETHEUS_MULTIPROC_DIR=/tmp/metrics
+    BLINATUMOMAB_CDS_DATABASE=/data/store.sqlite3
 USER 10001:10001
 WORKDIR /data
 EXPOSE 8080

@@ -14,8 +14,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cds_service import fhir_answers, guidance
-from cds_service.decision_document import recorded_unknowns, unknowns
+from cds_service.decision_document import READ, not_read, recorded_unknowns, unknowns
 from cds_service.ehr import Ehr
+from cds_service.errors import StoreError
 from cds_service.hooks.call import HookCall
 from cds_service.hooks.feedback import Feedback
 from cds_service.hooks.needs import Access, Fetched, Need
@@ -33,7 +34,7 @@ from cds_service.turns import Turns
 Spine = Callable[[HookCall, date, Trace], guidance.Guidance]
 """A call, the day and what is noticed of it -> what is decided."""
 
-READ, FAILED = "read", "failed"
+FAILED = "failed"
 _WORDS: Mapping[str, str] = {
     fhir_answers.LATE: "late",
     fhir_answers.UNREACHABLE: "unreachable",
@@ -122,21 +123,22 @@ class Answering:
         body = found.response
         if withheld:
             body = {**body, "cards": [card for place, card in enumerate(cards) if place not in withheld]}
-        self._count(call.hook, found, withheld, trace)
+        self._count(call, found, withheld, trace)
         if self.journal and (found.assessments or found.untold):
             decision = self.journal.keep(call, found, client=trace.client, reads=trace.reads, withheld=withheld)
             trace.note(decision=decision)
             body = {**body, "extension": {**body.get("extension", {}), self.member: decision}}
         return body
 
-    def _count(self, hook: str, found: guidance.Guidance, withheld: Collection[int], trace: Trace) -> None:
-        cards = found.response["cards"]
+    def _count(self, call: HookCall, found: guidance.Guidance, withheld: Collection[int], trace: Trace) -> None:
+        hook, cards = call.hook, found.response["cards"]
         indicators = [card.get("indicator", "none") for card in cards]
         for place, card in enumerate(cards):
             topic = self.topics.get(topic_code(card), "other")
             self.metrics.cards(hook, topic, indicators[place], WITHHELD if place in withheld else SHOWN).inc()
         if self.journal is None:  # else they are counted where the record is made, behind the answer
-            _count_unknowns(self.metrics, (pair for each in found.assessments for pair in unknowns(each)))
+            missing = not_read(call.states, trace.reads)
+            _count_unknowns(self.metrics, (pair for each in found.assessments for pair in unknowns(each, missing)))
         trace.note(cards=len(cards) - len(withheld), **{each: indicators.count(each) for each in INDICATORS})
         if withheld:
             trace.note(withheld=len(withheld))
@@ -160,8 +162,10 @@ class Counted:
         self.metrics.database_up.set(1)
         _count_unknowns(self.metrics, (pair for each in kept for pair in recorded_unknowns(each.document)))
 
-    def journal_dropped(self, count: int, waiting: int) -> None:
-        """Decisions were given up."""
+    def journal_dropped(self, count: int, waiting: int, *, failing: bool) -> None:
+        """Decisions were given up; `failing`: the database did not take them."""
+        if failing:
+            self.metrics.database_up.set(0)
         self.metrics.decisions(DROPPED).inc(count)
         self.metrics.waiting.set(waiting)
 
@@ -182,9 +186,12 @@ def counted_feedback(journal: Journal, metrics: Metrics) -> Callable[[str, Seque
     def keep(service: str, given: Sequence[Feedback]) -> Recorded:
         try:
             kept = journal.keep_feedback(service, given)
-        except Exception:
+        except Exception as trouble:
             metrics.feedback_refused.inc()
+            if isinstance(trouble, StoreError):
+                metrics.database_up.set(0)
             raise
+        metrics.database_up.set(1)
         accepted = sum(entry.accepted for entry in given)
         metrics.stored(
             accepted=accepted,

@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from cds_service.decision_document import data_of, order
+from cds_service.decision_document import data_of, not_read, order
 from cds_service.hooks.call import HookCall
 from cds_service.hooks.feedback import Feedback
 from cds_service.hooks.prefetch import State
@@ -116,7 +116,7 @@ def decision(
     withheld: Collection[int] = (),
 ) -> Decision:
     """The masked record of one answer. `withheld`: the places of the cards that were decided and not sent."""
-    instance = _UUID.fullmatch(asked.instance)
+    instance, missing = _UUID.fullmatch(asked.instance), not_read(asked.states, asked.reads)
     return Decision(
         id=decision_id,
         at=at,
@@ -131,7 +131,7 @@ def decision(
             "masking": MASKING,
             "version": mask.version,
             "data": data_of(asked.states, asked.reads),
-            "orders": [order(assessment) for assessment in assessments],
+            "orders": [order(assessment, missing) for assessment in assessments],
         },
     )
 

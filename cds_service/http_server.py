@@ -181,6 +181,11 @@ class _Door(TcpWSGIServer):  # type: ignore[misc]
         self.deferred = None
         super().handle_accept()
 
+    def forget_deferred(self, turn_begun: float) -> None:
+        """The one who was left to the others is not here any more: it would have come in during this turn."""
+        if self.deferred is not None and self.deferred + DEFER_SECONDS <= turn_begun:
+            self.deferred = None
+
     def close_door(self) -> None:
         """Take the connections that have been made, and no more."""
         before, self.accepting = -1, False
@@ -249,7 +254,10 @@ class Server:
     def _turn(self, seconds: float = _LOOK_SECONDS) -> None:
         if any(door.deferred is not None for door in self._doors):
             seconds = DEFER_SECONDS
+        begun = time.monotonic()
         wasyncore.loop(timeout=seconds, use_poll=True, map=self._map, count=1)
+        for door in self._doors:
+            door.forget_deferred(begun)
 
     def _connections(self) -> list[_Connection]:
         return [each for each in self._map.values() if isinstance(each, _Connection)]

@@ -61,8 +61,8 @@ class Watch(Protocol):
     def journal_kept(self, kept: Sequence[Decision], waiting: int) -> None:
         """These were written; so many wait."""
 
-    def journal_dropped(self, count: int, waiting: int) -> None:
-        """So many were given up."""
+    def journal_dropped(self, count: int, waiting: int, *, failing: bool) -> None:
+        """So many were given up; `failing`: because of the database."""
 
     def journal_waits(self, waiting: int) -> None:
         """One more waits."""
@@ -126,7 +126,8 @@ class Journal:
         if self.watch:
             self.watch.journal_waits(self._queue.qsize())
         if self._thread is None:
-            self._start()
+            with suppress(RuntimeError):  # no thread can be had now: the next decision asks again
+                self._start()
         return decision_id
 
     def close(self, seconds: float = 5.0) -> None:
@@ -140,13 +141,14 @@ class Journal:
     def _start(self) -> None:
         with self._starting:
             if self._thread is None:
-                self._thread = Thread(target=self._write_behind, name="journal", daemon=True)
-                self._thread.start()
+                thread = Thread(target=self._write_behind, name="journal", daemon=True)
+                thread.start()
+                self._thread = thread
 
     def _write_behind(self) -> None:
         more = True
         while more:
-            self._purge_when_due()
+            self._outlive(self._purge_when_due)
             try:
                 first = self._queue.get(timeout=RETRY_SECONDS)
             except Empty:
@@ -155,7 +157,14 @@ class Journal:
                 time.sleep(GATHER_SECONDS)  # one transaction for the decisions of a moment
             waiting = [first, *self._waiting()]
             more = None not in waiting
-            self._write([item for item in waiting if item is not None])
+            self._outlive(self._write, [item for item in waiting if item is not None])
+
+    def _outlive(self, step: Callable[..., None], *given: object) -> None:
+        """The thread has to outlive a bug, in counting too; its text may quote a record."""
+        try:
+            step(*given)
+        except Exception as bug:
+            _LOG.error("journal: bug: %s", type(bug).__name__)
 
     def _waiting(self) -> Iterator[Waiting | None]:
         """What else waits by now, as far as one transaction goes."""
@@ -166,13 +175,13 @@ class Journal:
                 return
 
     def _write(self, waiting: Sequence[Waiting]) -> None:
-        """Keep these decisions, or drop them. Never ends the thread."""
+        """Keep these decisions, or drop them."""
         try:
             kept = [self._record(*item) for item in waiting]
             self._store.record_decisions(kept)
         except StoreError as trouble:
-            self._drop(len(waiting), trouble.message)
-        except Exception as bug:  # the thread has to outlive a bug in masking; its text may quote a record
+            self._drop(len(waiting), trouble.message, failing=True)
+        except Exception as bug:  # in masking; its text may quote a record
             self._drop(len(waiting), f"bug: {type(bug).__name__}")
         else:
             if self.watch and kept:
@@ -192,11 +201,11 @@ class Journal:
             withheld=withheld,
         )
 
-    def _drop(self, count: int, why: str) -> None:
+    def _drop(self, count: int, why: str, *, failing: bool = False) -> None:
         """Count, and tell at most every few seconds."""
         self.dropped += count
         if self.watch:
-            self.watch.journal_dropped(count, self._queue.qsize())
+            self.watch.journal_dropped(count, self._queue.qsize(), failing=failing)
         if time.monotonic() - self._told >= TELL_SECONDS:
             self._told = time.monotonic()
             _LOG.warning("decisions not kept: %d since the start; %s", self.dropped, why)
@@ -210,7 +219,11 @@ class Journal:
         if not self._turns.acquire(timeout=TURN_SECONDS):
             raise StoreError("too many wait for the database", passing=True)
         writing: Future[Recorded] = Future()
-        Thread(target=self._write_feedback, args=(service, given, writing), name="feedback", daemon=True).start()
+        try:
+            Thread(target=self._write_feedback, args=(service, given, writing), name="feedback", daemon=True).start()
+        except Exception:  # no thread can be had, and so none gives the turn back
+            self._turns.release()
+            raise
         try:
             return writing.result(FEEDBACK_SECONDS)
         except TimeoutError:
@@ -270,7 +283,8 @@ class Journal:
             self._purged -= PURGE_SECONDS - RETRY_SECONDS
             _LOG.warning("what is too old was not deleted: %s", trouble.message)
         else:
-            _LOG.info("deleted as too old: %d", gone)
+            if gone:
+                _LOG.info("deleted as too old: %d", gone)
 
     def start(self) -> None:
         """Start the thread that writes and deletes, without waiting for a first decision."""

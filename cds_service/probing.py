@@ -5,12 +5,14 @@ A database that hangs would hang whoever asks it; so one thread asks, and everyb
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
 
 from cds_service.errors import StoreError
 
+_LOG = logging.getLogger("cds_service.probing")
 OK, FAILING, NONE = "ok", "failing", "none"
 FRESH_SECONDS = 5.0
 PATIENCE_SECONDS = 0.5
@@ -40,9 +42,10 @@ class Probe:
         with self._lock:
             looking = self._looking
             if looking is None and time.monotonic() - self._looked >= self._fresh:
-                looking = self._looking = threading.Thread(target=self._look, name="probe", daemon=True)
+                looking = threading.Thread(target=self._look, name="probe", daemon=True)
                 self._begun = time.monotonic()
                 looking.start()
+                self._looking = looking
         if looking is not None:
             looking.join(max(0.0, self._begun + self._patience - time.monotonic()))
             if looking.is_alive():
@@ -54,6 +57,9 @@ class Probe:
             self._ping()
             found = OK
         except StoreError:
+            found = FAILING
+        except Exception as bug:  # this look has to end, or there is no other
+            _LOG.error("probe: bug: %s", type(bug).__name__)
             found = FAILING
         with self._lock:
             self._found, self._looked, self._looking = found, time.monotonic(), None

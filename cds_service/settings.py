@@ -60,11 +60,12 @@ class Settings(BaseSettings):
     public_url: str = Field(
         "",
         pattern=r"^(|https://[^\s/?#]+(/[^\s?#]*)?|http://(localhost|127\.0\.0\.1)(:[0-9]+)?)$",
-        description="https address under which browsers reach this service; empty: cards have no link to the form",
+        description="https address under which browsers reach this service, as https://cds.example.org; "
+        "empty: cards have no link to the form",
     )
     form_link_days: int = Field(1, ge=0, le=31, description="a card's link to the form works until the end of this day")
     frame_ancestors: tuple[Annotated[str, Field(pattern=r"^https://[A-Za-z0-9.*-]+(:[0-9]+)?$")], ...] = Field(
-        (), description="origins that may show the form of order questions in a frame; none by default"
+        (), description="origins that may show the form of order questions in a frame, as https://ehr.example.org"
     )
     fhir_servers: tuple[str, ...] = Field((), description="base URLs of the FHIR servers that may be read")
     outbound_networks: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
@@ -118,6 +119,14 @@ class Settings(BaseSettings):
     max_draft_orders: int = Field(200, ge=1, description="draft orders of a call")
     max_judged_orders: int = Field(20, ge=1, description="orders for the drug in a call, each of which is judged")
     strict_fhir: bool = Field(False, description="validate the whole prefetch with fhir.resources (conformance work)")
+
+    @field_validator("weight_plausible_kg", "height_plausible_cm", "bsa_plausible_m2")
+    @classmethod
+    def _lowest_first(cls, limits: tuple[Decimal, Decimal]) -> tuple[Decimal, Decimal]:
+        """Raises ValueError where nothing would be plausible."""
+        if limits[0] >= limits[1]:
+            raise ValueError("nothing would be plausible; write the lower limit first, then a higher one, as [1, 300]")
+        return limits
 
     @field_validator("silent")
     @classmethod

@@ -30,6 +30,8 @@ YOUNG_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 30.0
 BARREN = 6
 """So many workers, one after the other, that ended before they worked, and none that does: nothing will come of it."""
+CUT_OFF = 3
+"""Exit status of a worker that could not end what it had begun."""
 ABSENT = 255
 """Instead of the load of a worker: there is none of this number."""
 _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -78,8 +80,9 @@ class _Worker:
 class Workers:
     """So many processes that do the same work, until this one is told to end by SIGTERM, SIGINT or SIGHUP."""
 
-    work: Callable[[Life], None]
-    """What each does in its process, until `goes_on` is False. Makes its own threads, connections and engines."""
+    work: Callable[[Life], bool]
+    """What each does in its process, until `goes_on` is False; True when it ended all that it had begun. Makes its own
+    threads, connections and engines."""
     count: int
     drain_seconds: float
     """How long they may take to end what they have begun."""
@@ -93,6 +96,7 @@ class Workers:
     _due: dict[int, float] = field(default_factory=dict)
     _barren: int = 0
     _asked: int = 0
+    _cut_off: int = 0
 
     def run(self) -> bool:
         """Start the workers and look after them; True when all ended by themselves after this process was told to."""
@@ -174,6 +178,7 @@ class Workers:
 
     def _mourn(self, pid: int, worker: _Worker, code: int) -> None:
         self._loads[worker.number] = ABSENT
+        self._cut_off += code == CUT_OFF
         worked = worker.worked or self._beats[worker.number] != worker.beat
         self._barren = 0 if worked else self._barren + 1
         if not self._asked:
@@ -199,6 +204,7 @@ class Workers:
 
     def _drain(self) -> bool:
         """Tell the workers to end, and wait; those that take too long, or when told a second time, are killed."""
+        _LOG.info("told to end: what was asked is answered, for %g s at most", self.drain_seconds)
         self.ending()
         self._signal(signal.SIGTERM)
         until, patience = time.monotonic() + self.drain_seconds, self._asked
@@ -212,7 +218,8 @@ class Workers:
         while self._living:
             self._wait(0.1)
             self._bury()
-        return not late
+        _LOG.info("all workers have ended")
+        return not late and not self._cut_off
 
     def _signal(self, number: signal.Signals) -> None:
         for pid in self._living:
@@ -234,8 +241,7 @@ class Workers:
             if self._asked:  # between the fork and here
                 life.end()
             self.child_started(number)
-            self.work(life)
-            status = 0
+            status = 0 if self.work(life) else CUT_OFF
         except BaseException as trouble:  # whatever it is, this process ends here
             _LOG.critical("worker %d gives up: %s", number, type(trouble).__name__, exc_info=trouble)
         finally:

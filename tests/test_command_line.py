@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 import fhir_fixtures
+from cds_service.store import Store
 
 CALLS = Path(fhir_fixtures.__file__).parent / "hook_calls"
 CHILD = CALLS / "order-sign--child-30kg-flat-28-mcg-mrd-positive.json"
@@ -196,6 +198,34 @@ def test_wrong_settings_are_all_told_at_once(monkeypatch: pytest.MonkeyPatch) ->
     assert done.returncode == 1
     assert b"BLINATUMOMAB_CDS_ADULT_AGE_YEARS" in done.stderr
     assert b"BLINATUMOMAB_CDS_MAX_BODY_BYTES" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("decision", "0f5a2c1e-4b7d-4c39-9d0a-6a1c5e8f7b21"),
+        ("report",),
+        ("database", "check"),
+        ("database", "purge", "--database", "FILE"),
+        ("database", "erase", "--database", "FILE", "--patient", "1"),
+        ("try", "http://127.0.0.1:9", "--compare"),
+    ],
+    ids=lambda command: " ".join(command[:2]),
+)
+def test_every_command_tells_wrong_settings_in_words(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    file = str(tmp_path / "store.sqlite3")
+    with closing(Store(file)) as store:
+        store.prepare()
+    monkeypatch.setenv("BLINATUMOMAB_CDS_MRD_CODES", "foo")
+    monkeypatch.setenv("BLINATUMOMAB_CDS_WORKERS", "abc")
+    done = run(*(file if word == "FILE" else word for word in command))
+
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr
+    assert b"BLINATUMOMAB_CDS_MRD_CODES: not a JSON list" in done.stderr
+    assert b"BLINATUMOMAB_CDS_WORKERS: " in done.stderr
 
 
 def test_the_demo_plays_its_first_patient_over_http() -> None:

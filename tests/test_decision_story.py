@@ -108,7 +108,7 @@ def test_what_an_unknown_waits_for_and_what_the_fhir_server_answered_is_told(tmp
     assert found["data"]["laboratory"] == found["data"]["coverage"] == "absent, not-permitted"
     criterion = next(item for item in found["orders"][0]["policies"][0]["criteria"] if item["criterion"] == "I.A.1")
     assert criterion["status"] == "unknown"
-    assert criterion["causes"] == ["not-on-file"]
+    assert criterion["causes"] == ["not-read"]
     assert criterion["asks"]
     text = " ".join(told(database, decision).output.split())
     assert "not sent; the FHIR server did not permit it" in text

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from cds_service.decision_document import DISAGREE, NOT_ON_FILE, NOT_USABLE
+from cds_service.decision_document import DISAGREE, NOT_ON_FILE, NOT_READ, NOT_USABLE, not_read, unknowns
 from cds_service.decisions import (
     COMMENT_LIMIT,
     NO_CODE,
@@ -28,6 +28,7 @@ from cds_service.decisions import (
 from cds_service.guidance import Guidance, advise
 from cds_service.hooks.call import HookCall
 from cds_service.hooks.feedback import Feedback
+from cds_service.hooks.prefetch import State
 from cds_service.hooks.services import service_for, services
 from cds_service.own_words import our_words
 from cds_service.parts import Parts
@@ -229,6 +230,34 @@ def _ours(ask: str) -> bool:
     """A constant of ours, or one that is made a sentence: `payment …` -> `Payment … (order question)`."""
     bare = ask.removesuffix(" (order question)")
     return bool({ask, bare[0].lower() + bare[1:]} & our_constants())
+
+
+@pytest.mark.parametrize(
+    ("missing", "cause"),
+    [
+        ((), NOT_ON_FILE),
+        (("conditions",), NOT_READ),
+        (("laboratory", "reports"), NOT_READ),
+        (("reports",), NOT_ON_FILE),
+    ],
+)
+def test_nothing_is_recorded_as_absent_while_what_could_show_it_was_not_read(
+    missing: tuple[str, ...], cause: str
+) -> None:
+    found = {"status": "unknown", "reason": "no leukaemia diagnosis on file", "top": True}
+    assessment = {"policies": [{"role": "current", "criteria": {"I.A.1": found}}]}
+    assert list(unknowns(assessment, missing)) == [("I.A.1", cause)]
+
+
+@pytest.mark.parametrize(
+    ("reads", "missing"),
+    [({}, {"vitals"}), ({"vitals": "late"}, {"vitals"}), ({"vitals": "read"}, set())],
+)
+def test_a_search_counts_as_read_when_the_call_or_the_server_answered_it(
+    reads: dict[str, str], missing: set[str]
+) -> None:
+    states = {"conditions": State.NULL, "laboratory": State.COMPLETE, "vitals": State.ABSENT}
+    assert not_read(states, reads) == missing
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ import requests
 
 from cds_service.__main__ import main
 from cds_service.app import create_app
+from cds_service.metrics.files import VARIABLE
 from cds_service.settings import Settings
 from fhir_fixtures import hook_calls
 from tests.dockerfile_reading import ROOT, carry_out, environment, instructions, sent
@@ -48,6 +49,10 @@ def test_the_python_of_the_image_is_one_that_the_project_allows() -> None:
     minor = re.search(r"python:3\.(\d+)", FOUND[0].text)
     assert minor
     assert f">=3.{minor[1]}" == project["requires-python"], "the oldest that is allowed is the one that tests run on"
+
+
+def test_what_is_run_beside_the_service_does_not_count_into_its_metrics() -> None:
+    assert VARIABLE not in FINAL["ENV"].text
 
 
 def test_the_image_runs_as_a_user_who_is_a_number_and_not_root() -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import copy
+import fcntl
 import json
 import multiprocessing
 import os
 import re
 import signal
 import socket
+import threading
 import time
 import urllib.request
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -26,14 +28,14 @@ from cds_service import metrics
 from cds_service.app import create_app, running
 from cds_service.errors import StoreError
 from cds_service.guidance import Guidance
-from cds_service.journal import Journal
+from cds_service.journal import PAUSE_SECONDS, WAITING_FEEDBACK, Journal
 from cds_service.metrics import MetricsPort
 from cds_service.metrics.counted import STAGES
 from cds_service.parts import Parts
 from cds_service.probing import FAILING, OK, Probe
 from cds_service.settings import Settings
 from cds_service.silence import HOOKS, TOPICS
-from cds_service.store import Store
+from cds_service.store import Decision, Store
 from cds_service.web.json_body import dump_json
 from fhir_fixtures import hook_calls
 from tests.bad_days.service import running as service
@@ -123,7 +125,7 @@ def test_every_label_is_a_word_of_ours_so_that_series_are_bounded(parts: Parts) 
     assert labels["topic"] <= set(TOPICS)
     paragraphs = {paragraph.id for policy in parts.knowledge.policies for paragraph in policy.paragraph}
     assert labels["criterion"] <= paragraphs
-    assert labels["cause"] <= {"not-on-file", "sources-disagree", "not-usable"}
+    assert labels["cause"] <= {"not-on-file", "not-read", "sources-disagree", "not-usable"}
     assert labels["route"] <= {"services", "questions", "definitions", "none", "policy_pages"}
     assert set(labels) <= {
         *("hook", "topic", "criterion", "cause", "route", "status", "stage", "indicator", "fate", "le"),
@@ -175,9 +177,75 @@ def test_feedback_that_cannot_be_stored_and_decisions_that_are_lost_are_counted(
     with closing(Store(str(file))) as other, other.writing("hold the lock"):
         entry = {"card": "x", "outcome": "overridden", "outcomeTimestamp": "2025-10-01T10:05:31Z"}
         assert client.post(f"{SIGN_URL}/feedback", json={"feedback": [entry]}).status_code == 503
+        assert total(page_of(client), "database_up") == 0, "feedback was refused"
+        assert client.get("/health/ready").get_json()["database"] == "ok"
+        assert total(page_of(client), "database_up") == 1
         assert post(client, hook_calls()[CHILD]) == 200
         until(lambda: total(page_of(client), "decisions_total", fate="dropped") == 1, 20, "the decision is dropped")
+        assert total(page_of(client), "database_up") == 0, "a decision was dropped"
     assert total(page_of(client), "feedback_refused_total") == 1
+    time.sleep(PAUSE_SECONDS)
+    assert client.post(f"{SIGN_URL}/feedback", json={"feedback": [entry]}).status_code == 200
+    assert total(page_of(client), "database_up") == 1, "feedback was stored"
+    journal.close()
+
+
+class Breaks:
+    """Counts nothing: breaks whenever it is told anything."""
+
+    def journal_kept(self, kept: Sequence[Decision], waiting: int) -> None:
+        raise ValueError("jane-roe")
+
+    def journal_dropped(self, count: int, waiting: int, *, failing: bool) -> None:
+        raise ValueError("jane-roe")
+
+    def journal_waits(self, waiting: int) -> None:
+        """On the path of the request."""
+
+
+def test_decisions_are_written_on_after_counting_or_deleting_broke(
+    parts: Parts, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings(decision_retention_days=10**6)  # no date lies so far back
+    journal = Journal(Store(str(tmp_path / "s.sqlite3")), settings, parts)
+    client = app_of(parts, journal).test_client()
+    journal.watch = Breaks()
+    with closing(Store(str(tmp_path / "s.sqlite3"))) as store:
+        for times in (1, 2):
+            assert post(client, hook_calls()[CHILD]) == 200
+            until(lambda: len(list(store.decisions())) == times, 10, "the decision is written")  # noqa: B023
+    journal.close()
+    assert "OverflowError" in caplog.text
+    assert caplog.text.count("ValueError") == 2
+    assert "jane-roe" not in caplog.text
+
+
+@contextmanager
+def no_more_threads() -> Iterator[None]:
+    """Whoever starts a thread is refused: no memory is enough for its stack."""
+    size = threading.stack_size(1 << 46)
+    try:
+        yield
+    finally:
+        threading.stack_size(size)
+
+
+def test_a_thread_that_cannot_be_had_is_asked_for_again_by_the_next(parts: Parts, tmp_path: Path) -> None:
+    journal = Journal(Store(str(tmp_path / "s.sqlite3")), Settings(), parts)
+    client = app_of(parts, journal).test_client()
+    probe = Probe(lambda: None)
+    assert post(app_of(parts).test_client(), hook_calls()[CHILD]) == 200, "what every process starts once is there"
+    with no_more_threads():
+        assert post(client, hook_calls()[CHILD]) == 200
+        for _ in range(WAITING_FEEDBACK):
+            with pytest.raises(RuntimeError):
+                journal.keep_feedback("x", ())
+        with pytest.raises(RuntimeError):
+            probe.state()
+    assert journal.keep_feedback("x", ()).entries == 0
+    assert probe.state() == OK
+    assert post(client, hook_calls()[CHILD]) == 200
+    until(lambda: total(page_of(client), "decisions_total", fate="kept") == 2, 10, "both decisions are written")
     journal.close()
 
 
@@ -276,7 +344,7 @@ def test_counts_of_several_processes_are_added_up_and_outlive_them() -> None:
         killed.join()
         metrics.child_exited(killed.pid or 0)
         metrics.child_exited(killed.pid or 0)
-        assert not list(folder.glob(f"[ch]*_{killed.pid}.db"))
+        assert not list(folder.glob(f"*_{killed.pid}.db"))
         call(started[0][1], 5)
         page = metrics.page(None).decode()
         assert total(page, "requests_total", hook="order-sign") == 12
@@ -286,10 +354,47 @@ def test_counts_of_several_processes_are_added_up_and_outlive_them() -> None:
             process.kill()
             process.join()
             metrics.child_exited(process.pid or 0)
-        assert sorted(file.name for file in folder.glob("[ch]*.db")) == ["counter_0.db", "histogram_0.db"]
+        left = ["counter_0.db", "gauge_mostrecent_0.db", "histogram_0.db"]
+        assert sorted(file.name for file in folder.glob("*.db")) == left
         assert total(metrics.page(None).decode(), "requests_total", hook="order-sign") == 12
+        assert total(metrics.page(None).decode(), "open") == 1
     assert not folder.exists()
     assert metrics.files.VARIABLE not in os.environ
+
+
+def saying(number: int) -> None:
+    """Tells of the database, and ends."""
+    metrics.Metrics().database_up.set(number)
+
+
+def test_of_what_ended_processes_said_last_the_latest_holds_in_whatever_order_they_are_folded() -> None:
+    spawn = multiprocessing.get_context("spawn")
+    with metrics.share_files():
+        ended = []
+        for number in (1, 0):
+            process = spawn.Process(target=saying, args=(number,))
+            process.start()
+            process.join()
+            ended.append(process.pid or 0)
+        for pid in reversed(ended):
+            metrics.child_exited(pid)
+        page = metrics.page(None).decode()
+        assert [value for (name, _), value in samples(page).items() if name == "database_up"] == [0]
+
+
+def test_a_page_that_is_never_done_holds_up_nobody_and_the_next_end_of_a_process_makes_good() -> None:
+    with metrics.share_files() as folder:
+        process = multiprocessing.get_context("spawn").Process(target=saying, args=(1,))
+        process.start()
+        process.join()
+        with (folder / "lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            begun = time.monotonic()
+            metrics.child_exited(process.pid or 0)
+            assert time.monotonic() - begun < 5
+            assert list(folder.glob(f"*_{process.pid}.db"))
+        metrics.child_exited(1)
+        assert not list(folder.glob(f"*_{process.pid}.db"))
 
 
 def sharing(orders: Any) -> None:
@@ -416,6 +521,17 @@ def test_a_database_that_hangs_keeps_nobody_waiting_and_is_asked_by_one_only() -
     assert time.monotonic() - begun < 1.0
     assert len(asked) == 1
     until(lambda: heard == [False], 5, "the probe ends")
+
+
+def test_a_look_that_breaks_is_failing_and_does_not_end_the_looking() -> None:
+    outcomes = iter([ValueError("a bug"), None])
+
+    def breaks_once() -> None:
+        if trouble := next(outcomes):
+            raise trouble
+
+    probe = Probe(breaks_once, fresh=0.0)
+    assert [probe.state(), probe.state()] == [FAILING, OK]
 
 
 def test_a_state_is_looked_up_again_only_when_it_is_no_longer_fresh() -> None:

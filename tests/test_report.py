@@ -178,6 +178,7 @@ def test_the_text_tells_every_part() -> None:
     told = text(scene())
     for words in (
         "1 answer (1 order-sign) about 1 patient.",
+        "Feedback: 2 entries, 1 accepted, 1 overridden",
         "Dose",
         "no reason given",
         "Change the dose",

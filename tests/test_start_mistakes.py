@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from cds_service.store import Registry, Store
+from cds_service.store import Registry, Store, schema
 from tests.served import SERVE, environment
 from tests.trust_builders import PUBLIC, client
 
@@ -124,6 +125,59 @@ def test_a_start_that_fails_makes_no_database(tmp_path: Path) -> None:
         (found,) = listed(started("--open", "--port", port, database=database))
     assert "take another --port" in found
     assert not database.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("older", ["0001", "0002"])
+@pytest.mark.parametrize("options", [(), ("--open",)], ids=["clients", "open"])
+def test_a_start_that_fails_leaves_the_schema_as_it_was(tmp_path: Path, options: tuple[str, ...], older: str) -> None:
+    database = str(tmp_path / "store.sqlite3")
+    with closing(Store(database)) as store:
+        Registry(store).add(client())
+        with store.writing("bring the schema back") as connection:
+            schema.step_back(connection, older)
+    found = listed(started(*options, "--port", "0", database=database, public_url=PUBLIC, workers="abc"))
+    assert "BLINATUMOMAB_CDS_WORKERS" in found[0]
+    none = not options and older == "0001"
+    assert [each for each in found[1:] if "no client is registered" in each] == found[1:]
+    assert len(found) == (2 if none else 1), "clients are read from the older schema that has them"
+    with closing(sqlite3.connect(database)) as there:
+        assert there.execute("SELECT version_num FROM alembic_version").fetchall() == [(older,)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [(), ("--open",)], ids=["clients", "open"])
+def test_an_older_schema_that_may_not_be_migrated_is_a_mistake(tmp_path: Path, options: tuple[str, ...]) -> None:
+    database = str(tmp_path / "store.sqlite3")
+    with closing(Store(database)) as store, store.writing("bring the schema back") as connection:
+        schema.step_back(connection, "0002")
+    (found,) = listed(started(*options, "--port", "0", database=database, public_url=PUBLIC, database_migrate="false"))
+    assert "run 'blinatumomab-cds database upgrade'" in found
+
+
+WORDS = {
+    # setting, value: how its mistake begins, what it says
+    "weight": ("weight_plausible_kg", "[300, 1]", "BLINATUMOMAB_CDS_WEIGHT_PLAUSIBLE_KG: ", "lower limit first"),
+    "height": ("height_plausible_cm", "[30, 30]", "BLINATUMOMAB_CDS_HEIGHT_PLAUSIBLE_CM: ", "lower limit first"),
+    "bsa": ("bsa_plausible_m2", "[3, 0.1]", "BLINATUMOMAB_CDS_BSA_PLAUSIBLE_M2: ", "lower limit first"),
+    "address": ("public_url", "cds.example.org", "BLINATUMOMAB_CDS_PUBLIC_URL: ", "as https://cds.example.org"),
+    "edition": (
+        "policy_editions_held_back",
+        '["no such"]',
+        "BLINATUMOMAB_CDS_POLICY_EDITIONS_HELD_BACK: ",
+        "is on file",
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "value", "begins", "says"), WORDS.values(), ids=WORDS)
+def test_a_mistake_is_told_by_its_setting_and_in_words(name: str, value: str, begins: str, says: str) -> None:
+    (found,) = listed(started("--open", "--port", "0", **{"database": "none", name: value}))
+    assert found.startswith(begins)
+    assert says in found
+    assert "^" not in found
+    assert "'check'" not in found
 
 
 @pytest.mark.slow

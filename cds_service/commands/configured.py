@@ -83,7 +83,8 @@ def _told(mistake: ErrorDetails) -> str:
     """Never the value: it could be a secret."""
     name, *inside = mistake["loc"]
     where = "".join(f"[{part}]" for part in inside)
-    return f"{PREFIX}{str(name).upper()}{where}: {mistake['msg']}. {_takes(str(name))}".rstrip()
+    said = "not written as it has to be" if mistake["type"] == "string_pattern_mismatch" else mistake["msg"]
+    return f"{PREFIX}{str(name).upper()}{where}: {said.removeprefix('Value error, ')}. {_takes(str(name))}".rstrip()
 
 
 def _takes(name: str) -> str:

@@ -12,7 +12,7 @@ import click
 
 from cds_service.commands import configured, guarding
 from cds_service.commands.storing import NONE, store_at
-from cds_service.errors import BlinatumomabCdsError, NoDatabaseError, StoreError
+from cds_service.errors import BlinatumomabCdsError, NoDatabaseError, SettingsError, StoreError
 from cds_service.http_server import listen
 from cds_service.outbound import NotPermittedError, parse
 from cds_service.parts import Parts, load_parts
@@ -76,9 +76,11 @@ def examine(*, host: str, port: int, open_to_all: bool) -> Ready:
 def _parts(found: _Examination) -> Parts | None:
     try:
         return load_parts(found.settings)
+    except SettingsError as mistake:
+        found.mistakes.append(str(mistake))
     except BlinatumomabCdsError as mistake:
         found.mistakes.append(f"knowledge: {mistake}. 'blinatumomab-cds check' tells more")
-        return None
+    return None
 
 
 def _outward(found: _Examination) -> Iterator[str]:
@@ -97,8 +99,6 @@ def _outward(found: _Examination) -> Iterator[str]:
             guarding.outbound(settings)
         except click.ClickException as mistake:
             yield f"{name}OUTBOUND_CA_FILE: {mistake.message}; give a file of certificates in PEM"
-    if settings.silent and settings.database == NONE:
-        yield f"{name}SILENT: cards that are not shown are only recorded, so {name}DATABASE may not be none"
     if settings.metrics_address:
         yield from _metrics(settings.metrics_address)
 
@@ -122,7 +122,8 @@ def _database(found: _Examination) -> Iterator[str]:
     try:
         store = store_at(settings.database, create=False, migrate=settings.database_migrate)
         try:
-            store.prepare()
+            with store.examining():
+                pass
         finally:
             store.close()
     except NoDatabaseError:

@@ -74,7 +74,7 @@ def _read(settings: Settings) -> tuple[tuple[ClientRecord, ...], str | None]:
     try:
         store = store_at(settings.database, create=False, migrate=settings.database_migrate)
         try:
-            return Registry(store).clients(), None
+            return Registry(store).examined(), None
         finally:
             store.close()
     except StoreError as trouble:

@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import click
-from pydantic import ValidationError
 
-from cds_service.commands import signing
+from cds_service.commands import configured, signing
 from cds_service.commands.console import console
 from cds_service.errors import BlinatumomabCdsError
 from cds_service.parts import Parts, load_parts
-from cds_service.settings import Settings
 
 
 @click.command("try")
@@ -137,8 +135,8 @@ def _token(file: TextIO | None) -> str | None:
 
 def _parts() -> Parts:
     try:
-        return load_parts(Settings())
-    except (BlinatumomabCdsError, ValidationError) as mistake:
+        return load_parts(configured.settings())
+    except BlinatumomabCdsError as mistake:
         raise click.ClickException(
             f"this build cannot answer, so there is nothing to compare with: {mistake}"
         ) from None

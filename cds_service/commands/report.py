@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-from pydantic import ValidationError
 
 from cds_service import __version__
+from cds_service.commands import configured
 from cds_service.commands.console import console, progress
 from cds_service.commands.report_counts import Names, count
 from cds_service.commands.storing import opened
 from cds_service.errors import BlinatumomabCdsError
 from cds_service.parts import Parts, load_parts
-from cds_service.settings import Settings
 from cds_service.store import Store
 
 _BACK = re.compile(r"(\d{1,5})([dwmy])")
@@ -124,8 +123,8 @@ def names_of(parts: Parts) -> Names:
 def loaded_parts() -> Parts:
     """Knowledge and templates. Raises click.ClickException."""
     try:
-        return load_parts(Settings())
-    except (BlinatumomabCdsError, ValidationError) as mistake:
+        return load_parts(configured.settings())
+    except BlinatumomabCdsError as mistake:
         raise click.ClickException(str(mistake)) from mistake
 
 

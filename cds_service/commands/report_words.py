@@ -8,6 +8,7 @@ from typing import Any
 
 CAUSES: Mapping[str, str] = {
     "not-on-file": "not on file",
+    "not-read": "not found, and not all of the record was read",
     "sources-disagree": "sources disagree",
     "not-usable": "on file, but it does not tell",
 }

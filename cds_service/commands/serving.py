@@ -29,6 +29,7 @@ from cds_service.silence import ALL, Silence
 from cds_service.store import ClientRecord
 from cds_service.workers import Life, Workers
 
+_LOG = logging.getLogger("cds_service.workers")
 _FLUSH_SECONDS = 3.0
 """Of the time to end: for the journal, once the calls are answered."""
 _MOST_BY_DEFAULT = 8
@@ -106,15 +107,18 @@ def _warm(parts: Parts, secret: bytes | None, remarks: Console) -> Parts:
 # --- one worker -------------------------------------------------------------------------------------------------------
 
 
-def _work(life: Life, ready: Ready, parts: Parts, processes: Processes, *, open_to_all: bool, loopback: bool) -> None:
-    """Answer until told to end; then answer what has been asked, and write what is to be kept."""
+def _work(life: Life, ready: Ready, parts: Parts, processes: Processes, *, open_to_all: bool, loopback: bool) -> bool:
+    """Answer until told to end; then answer what has been asked, and write what is to be kept. True when it all was."""
     settings = ready.settings
     with ExitStack() as kept:
         app = _app(kept, life, settings, parts, open_to_all=open_to_all, loopback=loopback)
         server = make_server(app, ready.sockets, threads=processes.threads, share=life)
         life.wake = server.wake
         server.run(life.goes_on)
-        server.drain(max(1.0, settings.drain_seconds - _FLUSH_SECONDS), life.goes_on)
+        whole = server.drain(max(1.0, settings.drain_seconds - _FLUSH_SECONDS), life.goes_on)
+        if not whole:
+            _LOG.error("calls were not answered in the time that is left to them (drain_seconds), and are cut off")
+        return whole
 
 
 def _app(kept: ExitStack, life: Life, settings: Settings, parts: Parts, *, open_to_all: bool, loopback: bool) -> Any:

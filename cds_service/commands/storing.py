@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import click
-from pydantic import ValidationError
 from rich.console import Console
 
+from cds_service.commands import configured
 from cds_service.commands.console import console
 from cds_service.commands.report_words import counted
 from cds_service.decisions import Mask
@@ -92,7 +92,7 @@ def _prepare(store: Store, settings: Settings, remarks: Console) -> bytes | None
 def opened(database: str | None, *, create: bool = False, migrate: bool = False) -> Iterator[Store]:
     """The store of the option, else of the settings, while a command uses it; its errors become click's."""
     try:
-        where = database or Settings().database
+        where = database or configured.settings().database
         if where == NONE:
             raise click.ClickException("the setting database is none: nothing is kept")
         store = store_at(where, create=create, migrate=migrate)
@@ -101,8 +101,6 @@ def opened(database: str | None, *, create: bool = False, migrate: bool = False)
             yield store
         finally:
             store.close()
-    except ValidationError as mistake:
-        raise click.ClickException(f"the settings are wrong: {mistake.errors()[0]['loc']}") from mistake
     except StoreError as trouble:
         raise click.ClickException(trouble.message) from trouble
 
@@ -143,7 +141,7 @@ def purge(database: str | None, days: int | None) -> None:
     By the moment of the answer, and the moment the feedback came. `serve` does this itself once a day.
     """
     with opened(database) as store:
-        kept = Settings().decision_retention_days if days is None else days
+        kept = configured.settings().decision_retention_days if days is None else days
         gone = store.purge(datetime.now(UTC) - timedelta(days=kept))
         scrub(store)
         console().print(f"{store.place}: {gone} entries older than {kept} days deleted", soft_wrap=True)
@@ -167,7 +165,7 @@ def erase(database: str | None, patient: str) -> None:
     if not bare:
         raise click.BadParameter("give the id of a patient", param_hint="--patient")
     with opened(database) as store:
-        mask = Mask(site_key(Settings(), store))
+        mask = Mask(site_key(configured.settings(), store))
         gone = erase_patient(store, {mask.hashed("patient", each) for each in (bare, f"Patient/{bare}", written)})
         told = f"{counted(gone.decisions, 'decision')} and {gone.feedback} of feedback erased"
         console().print(f"{store.place}: {told}", soft_wrap=True)

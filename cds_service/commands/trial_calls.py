@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
+from cds_service.commands import configured
 from cds_service.commands.assessing import looks_like_lines
 from cds_service.errors import CallError
 from cds_service.harness import Offer
 from cds_service.hooks.needs import fill
 from cds_service.hooks.services import services
-from cds_service.settings import Settings
 from cds_service.web.json_body import dump_json, parse_json
 from fhir_fixtures import expectations, hook_calls, patients
 from fhir_fixtures.search import SearchError
@@ -157,7 +157,7 @@ def _answer(key: str, template: str, call: Json) -> Any:
 
 @cache
 def _our_types() -> Mapping[str, str]:
-    offered = services(Settings().canonical_base)
+    offered = services(configured.settings().canonical_base)
     return {key: text.partition("?")[0].partition("/")[0] for one in offered for key, text in one.prefetch.items()}
 
 

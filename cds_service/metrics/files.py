@@ -10,10 +10,12 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 """Names the folder, for this process and those it starts. prometheus_client looks for it when it is imported."""
@@ -25,7 +27,15 @@ _LOCK = "lock"
 """Held for a moment, to add up or to fold."""
 _OWNER = "owner"
 """Locked while the service runs."""
+_PATIENCE_SECONDS = 1.0
+"""For the lock, when a process has ended: one that is stopped is not to hold up who looks after the others."""
 _PREFIX = "blinatumomab-cds-metrics-"
+
+_AGAIN_SECONDS = 0.01
+_Told = tuple[float, float]
+"""A value, and where the latest counts the moment that it was set."""
+_to_fold: set[int] = set()
+"""Processes that have ended, and whose files are still their own."""
 
 
 @contextmanager
@@ -70,16 +80,22 @@ def _owned(folder: Path) -> Iterator[None]:
 
 
 def child_exited(pid: int) -> None:
-    """A process has ended: what it counted stays, what it held (gauges of the living) goes. Raises nothing."""
+    """A process has ended: what it counted or said last stays, what it held (gauges of the living) goes.
+
+    Where somebody keeps adding up for too long, that is done when the next process ends: the sums are right meanwhile.
+    """
     folder = _folder()
     if folder is None:
         return
     from prometheus_client import multiprocess
 
-    with _locked(folder, fcntl.LOCK_EX):
-        multiprocess.mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
-        for kind in ("counter", "histogram"):
-            _fold(folder / f"{kind}_{pid}.db", folder / f"{kind}_{_ENDED}.db")
+    _to_fold.add(pid)
+    with suppress(BlockingIOError), _locked(folder, fcntl.LOCK_EX, patience=_PATIENCE_SECONDS):
+        while _to_fold:
+            ended = _to_fold.pop()
+            multiprocess.mark_process_dead(ended, str(folder))  # type: ignore[no-untyped-call]
+            for kind, join in _JOINED.items():
+                _fold(folder / f"{kind}_{ended}.db", folder / f"{kind}_{_ENDED}.db", join)
 
 
 def page(registry: Any) -> bytes:
@@ -102,20 +118,51 @@ def _folder() -> Path | None:
 
 
 @contextmanager
-def _locked(folder: Path, how: int) -> Iterator[None]:
+def _locked(folder: Path, how: int, *, patience: float | None = None) -> Iterator[None]:
+    """Raises BlockingIOError where the lock is not had within `patience` seconds."""
     with (folder / _LOCK).open("a") as lock:
-        fcntl.flock(lock, how)
+        if patience is None:
+            fcntl.flock(lock, how)
+        else:
+            _lock_within(patience, lock, how)
         yield
 
 
-def _fold(source: Path, target: Path) -> None:
-    """Add what stands in one file to another, and delete it."""
+def _lock_within(seconds: float, lock: IO[str], how: int) -> None:
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return fcntl.flock(lock, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                raise
+            time.sleep(_AGAIN_SECONDS)
+
+
+def _sum(one: _Told, other: _Told) -> _Told:
+    return one[0] + other[0], 0.0
+
+
+def _later(one: _Told, other: _Told) -> _Told:
+    return max(one, other, key=itemgetter(1))
+
+
+_JOINED: Mapping[str, Callable[[_Told, _Told], _Told]] = {
+    "counter": _sum,
+    "histogram": _sum,
+    "gauge_mostrecent": _later,
+}
+"""Kind of file -> what comes of the values of two ended processes."""
+
+
+def _fold(source: Path, target: Path, join: Callable[[_Told, _Told], _Told]) -> None:
+    """Join what stands in one file to another, and delete it."""
     if not source.exists():
         return
     from prometheus_client.mmap_dict import MmapedDict
 
     into = MmapedDict(str(target))  # type: ignore[no-untyped-call]
-    for key, value, _, _ in MmapedDict.read_all_values_from_file(str(source)):  # type: ignore[no-untyped-call]
-        into.write_value(key, into.read_value(key)[0] + value, 0.0)  # type: ignore[no-untyped-call]
+    for key, value, stamp, _ in MmapedDict.read_all_values_from_file(str(source)):  # type: ignore[no-untyped-call]
+        into.write_value(key, *join(into.read_value(key), (value, stamp)))  # type: ignore[no-untyped-call]
     into.close()  # type: ignore[no-untyped-call]
     source.unlink()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, and_, delete, insert, or_, select, true
+from sqlalchemy import Connection, Row, and_, delete, insert, inspect, or_, select, true
 
 from cds_service.store.records import ClientRecord
 from cds_service.store.store import Store
@@ -28,7 +28,12 @@ class Registry:
     def clients(self) -> tuple[ClientRecord, ...]:
         """All of them, by name."""
         with self._store.reading("read the clients") as connection:
-            return tuple(_record(row) for row in connection.execute(select(CLIENTS).order_by(CLIENTS.c.name)))
+            return _all(connection)
+
+    def examined(self) -> tuple[ClientRecord, ...]:
+        """The clients before the schema is migrated: the table is the same since 0002, and none are before that."""
+        with self._store.examining() as connection:
+            return _all(connection) if inspect(connection).has_table(CLIENTS.name) else ()
 
     def add(self, record: ClientRecord, *, replace: bool = False) -> str | None:
         """Register; None, or which client stands against it by its name or its issuer and tenant.
@@ -72,6 +77,10 @@ class Registry:
         some = select(SPENT_TOKENS.c.key).where(SPENT_TOKENS.c.until < before).limit(_AT_ONCE)
         with self._store.writing("forget old tokens", hurried=True) as connection:
             return connection.execute(delete(SPENT_TOKENS).where(SPENT_TOKENS.c.key.in_(some))).rowcount
+
+
+def _all(connection: Connection) -> tuple[ClientRecord, ...]:
+    return tuple(_record(row) for row in connection.execute(select(CLIENTS).order_by(CLIENTS.c.name)))
 
 
 def _against(connection: Connection, record: ClientRecord, *, replace: bool) -> str | None:

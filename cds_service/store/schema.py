@@ -20,10 +20,19 @@ def bring_up_to_date(connection: Connection, *, migrate: bool) -> str | None:
     `migrate` is off, or newer than this version knows.
     """
     _alone(connection)
+    if not is_older(connection, migrate=migrate):
+        return None
+    found = revision(connection)
+    _run(connection)
+    return found or "none"
+
+
+def is_older(connection: Connection, *, migrate: bool) -> bool:
+    """Is there something to run? Locks and changes nothing. Raises StoreError as `bring_up_to_date`."""
     scripts = ScriptDirectory.from_config(_config())
     found, needed = revision(connection), scripts.get_current_head()
     if found == needed:
-        return None
+        return False
     if found is not None and found not in {script.revision for script in scripts.walk_revisions()}:
         raise StoreError(
             f"the database has schema {found}, which this version does not know: it was made by a newer one. "
@@ -34,8 +43,7 @@ def bring_up_to_date(connection: Connection, *, migrate: bool) -> str | None:
             f"the database has schema {found or 'none'}, and this version needs {needed}: "
             "run 'blinatumomab-cds database upgrade'"
         )
-    _run(connection)
-    return found or "none"
+    return True
 
 
 def step_back(connection: Connection, to: str) -> list[str]:

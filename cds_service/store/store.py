@@ -69,6 +69,13 @@ class Store:
         finally:
             self._lock.release()
 
+    @contextmanager
+    def examining(self) -> Iterator[Connection]:
+        """A transaction that only reads a schema that may be older, if it is to be migrated. Raises StoreError."""
+        with told(f"open the database {self.place}"), self._only_reads.begin() as connection:
+            schema.is_older(connection, migrate=self._migrate)
+            yield connection
+
     def _brought_up_to_date(self) -> str | None:
         """Looked at first, which needs no lock."""
         with self._only_reads.begin() as connection:
