@@ -57,8 +57,9 @@ class Served:
         inode = _inode(self.port, client.getsockname()[1])
         for pid in self.workers():
             for link in Path(f"/proc/{pid}/fd").iterdir():
-                if os.readlink(link) == f"socket:[{inode}]":
-                    return pid
+                with suppress(FileNotFoundError):  # another connection of the worker's, closed meanwhile
+                    if os.readlink(link) == f"socket:[{inode}]":
+                        return pid
         raise AssertionError("no worker holds it")
 
     def ended(self, seconds: float = 30.0) -> int:
