@@ -88,18 +88,14 @@ def create_app(
     metrics = Metrics(hooks=HOOKS, topics=TOPICS)
     if advise is None:
         parts = parts or load_parts(settings)
+        decide = _spine(settings, parts, metrics, loopback=read_loopback)
+    else:
+        decide = _plain(advise)
     health = _health(parts, open_to_all)
     _tell_metrics(metrics, health)
     desk = Desk(
         services=services(settings.canonical_base),
-        answer=Answering(
-            advise=_spine(settings, parts, metrics, loopback=read_loopback) if advise is None else _plain(advise),
-            metrics=metrics,
-            journal=journal,
-            silence=silence,
-            topics={t.coding.code: t.topic for t in parts.templates.by_id.values()} if parts else {},
-            member=extension_member(settings.canonical_base),
-        ),
+        answer=_answering(settings, parts, decide, metrics=metrics, journal=journal),
         health=health,
         database=_probe(journal, metrics),
         silent=silence.told(),
@@ -118,9 +114,22 @@ def create_app(
     return app
 
 
-def _spine(settings: Settings, parts: Parts | None, metrics: Metrics, *, loopback: bool) -> Spine:
+def _answering(
+    settings: Settings, parts: Parts | None, decide: Spine, *, metrics: Metrics, journal: Journal | None
+) -> Answering:
+    """What makes answers of decisions; without `parts` (tests, bench) cards have no topic that is known."""
+    return Answering(
+        advise=decide,
+        metrics=metrics,
+        journal=journal,
+        silence=Silence.of(settings.silent),
+        topics={t.coding.code: t.topic for t in parts.templates.by_id.values()} if parts else {},
+        member=extension_member(settings.canonical_base),
+    )
+
+
+def _spine(settings: Settings, parts: Parts, metrics: Metrics, *, loopback: bool) -> Spine:
     """What decides, with a way to read what is missing."""
-    parts = parts or load_parts(settings)
     reader = Ehr(settings, CountedOutbound(Reach.of(settings, loopback=loopback), metrics), loopback=loopback)
     return spine(parts, reader, services(settings.canonical_base), metrics)
 

@@ -1,6 +1,7 @@
-"""Calls other people's services and servers, for the commands `try` and `fixtures`. The client's side of the wire.
+"""Calls other people's services and servers, for `try`, `fixtures` and `check --links`. The client's side of the wire.
 
-Follows no redirect, sends a token only to the address that was given, and never over plain HTTP beyond this machine.
+Follows no redirect (but those of a page), sends a token only to the address that was given, and never over plain HTTP
+beyond this machine.
 What comes back is judged by `hooks.rule_check`; nothing here knows what the cards should say.
 """
 
@@ -24,6 +25,7 @@ JSON, FHIR = "application/json", "application/fhir+json"
 _DISCOVERY = "/cds-services"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _SLOW_MILLISECONDS = 500
+_PAGE_SECONDS = 20
 _LONGEST_DIAGNOSTICS = 600
 
 
@@ -118,6 +120,16 @@ class Client:
             return Reply(None, milliseconds=_since(begun), problem=_why(problem, self._seconds))
         kind = answer.headers.get("Content-Type", "")
         return Reply(answer.status_code, kind, answer.content, _since(begun))
+
+
+def page_at(address: str) -> tuple[bool, str]:
+    """Does a reader get a page there, and what came; redirects are followed, as a browser does. No token is sent."""
+    headers = {"User-Agent": "blinatumomab-cds check --links"}
+    try:
+        with requests.get(address, timeout=_PAGE_SECONDS, headers=headers, stream=True) as answer:
+            return answer.ok, f"{answer.status_code} {answer.reason}"
+    except requests.RequestException as failure:
+        return False, f"not reached: {type(failure).__name__}"
 
 
 def service_address(url: str) -> tuple[str, str | None]:

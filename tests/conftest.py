@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -16,7 +15,7 @@ from cds_service.knowledge.library import Knowledge
 from cds_service.parts import Parts, load_parts
 from cds_service.settings import Settings
 from fhir_fixtures import hook_calls
-from tests.store_builders import new_database
+from tests.store_builders import new_database, postgresql_server
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,12 +33,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
         yield str(tmp_path / "store.sqlite3")
         return
-    if not (server := os.environ.get("POSTGRESQL_URL")):
-        reason = "POSTGRESQL_URL is not set: run this by tests/servers/postgres"
-        if os.environ.get("REQUIRE_SERVERS") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with new_database(server) as url:
+    with new_database(postgresql_server()) as url:
         yield url
 
 

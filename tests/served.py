@@ -16,18 +16,10 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
-import requests
-
-from tests.bad_days.service import PREFIX, free_port, until
+from tests.bad_days.service import answers, environment, free_port, until
 
 STARTS_WITHIN_SECONDS = 90.0
 SERVE = (sys.executable, "-m", "cds_service", "serve")
-
-
-def environment(**settings: Any) -> dict[str, str]:
-    """Ours, with these settings and no others."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    return {**kept, **{f"{PREFIX}{name.upper()}": str(value) for name, value in settings.items()}}
 
 
 @dataclass
@@ -68,9 +60,12 @@ class Served:
 
 
 @contextmanager
-def served(log: Path, *options: str, **settings: Any) -> Iterator[Served]:
-    """`serve` with these options and settings, once it answers; killed with all its processes afterwards."""
-    port = free_port()
+def served(log: Path, *options: str, at: int | None = None, **settings: Any) -> Iterator[Served]:
+    """`serve` with these options and settings, once it answers; killed with all its processes afterwards.
+
+    On port `at`, else on a free one.
+    """
+    port = at or free_port()
     with log.open("wb") as written:
         process = subprocess.Popen(
             [*SERVE, "--port", str(port), *options],
@@ -81,21 +76,12 @@ def served(log: Path, *options: str, **settings: Any) -> Iterator[Served]:
         )
     found = Served(process, port, log)
     try:
-        until(lambda: answers(found), STARTS_WITHIN_SECONDS, "the service answers")
+        until(lambda: answers(found.url, process, log), STARTS_WITHIN_SECONDS, "the service answers")
         yield found
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-
-
-def answers(service: Served) -> bool:
-    """Does it, by now?"""
-    assert service.process.poll() is None, service.log.read_text()
-    try:
-        return requests.get(f"{service.url}/health", timeout=2).status_code == 200
-    except requests.RequestException:
-        return False
 
 
 def refuses(port: int) -> bool:

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from cds_service.store import CardShown, Decision, FeedbackEntry, SuggestionShown
 
 NOON = datetime(2025, 10, 1, 12, tzinfo=UTC)
 REASONS = "http://terminology.hl7.org/CodeSystem/non-adherence-reason-codes"
+
+
+def postgresql_server() -> str:
+    """The URL of the PostgreSQL server that tests may use; skips where there is none, and fails where one is due."""
+    if server := os.environ.get("POSTGRESQL_URL"):
+        return server
+    reason = "POSTGRESQL_URL is not set: run this by tests/servers/postgres"
+    if os.environ.get("REQUIRE_SERVERS") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 @contextmanager

@@ -54,7 +54,7 @@ MAY_IMPORT = {
 ONLY = {
     "flask": {"web", "app"},
     "waitress": {"http_server", "slow_clients"},
-    "requests": {"harness", "commands"},
+    "requests": {"harness"},
     "urllib3": {"outbound"},
     "jwt": {"trust"},
     "cryptography": {"trust"},

@@ -20,7 +20,7 @@ import yaml
 from cds_service import __version__
 from tests.deploying import check_command, check_settings
 from tests.dockerfile_reading import ROOT, user
-from tests.store_builders import new_database
+from tests.store_builders import new_database, postgresql_server
 from tests.tools import tool
 
 TEXT = (ROOT / "compose.yaml").read_text(encoding="utf-8")
@@ -151,12 +151,9 @@ def _free_port() -> str:
 
 @pytest.mark.server
 def test_after_the_steps_of_the_page_the_service_starts_by_its_settings_and_ends_in_order(tmp_path: Path) -> None:
-    if not (server := os.environ.get("POSTGRESQL_URL")):
-        reason = "POSTGRESQL_URL is not set: run this by tests/servers/postgres"
-        pytest.fail(reason) if os.environ.get("REQUIRE_SERVERS") == "1" else pytest.skip(reason)
     program, port, metrics = Path(sys.executable).parent / "blinatumomab-cds", _free_port(), _free_port()
     command = [word.replace("0.0.0.0", "127.0.0.1").replace("8080", port) for word in SERVICES["service"]["command"]]
-    with new_database(server) as database:
+    with new_database(postgresql_server()) as database:
         own = {"BLINATUMOMAB_CDS_DATABASE": database, "BLINATUMOMAB_CDS_METRICS_ADDRESS": f"127.0.0.1:{metrics}"}
         told = SERVICES["service"]["environment"] | own
         early = subprocess.run([program, *command], env=os.environ | told, capture_output=True, text=True, check=False)

@@ -38,6 +38,7 @@ from cds_service.outbound import (
     parse,
     within,
 )
+from cds_service.outbound.lookup import Lookups
 from cds_service.settings import Settings
 from tests.tls_builders import make_authority, server_context
 
@@ -575,3 +576,14 @@ def serving(
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def test_a_lookup_for_which_no_thread_could_be_had_is_asked_anew_by_the_next_call() -> None:
+    lookups = Lookups(lambda host, port: ["8.8.8.8"])
+    before = threading.stack_size(1 << 44)  # more than any machine gives: no thread can be started
+    try:
+        with pytest.raises(OSError, match="no thread"):
+            lookups.numbers("ehr.example.org", 443, seconds=1)
+    finally:
+        threading.stack_size(before)
+    assert lookups.numbers("ehr.example.org", 443, seconds=5) == ["8.8.8.8"]

@@ -14,7 +14,8 @@ from markupsafe import escape
 from rich.console import Console
 
 from cds_service.app import create_app, running
-from cds_service.commands.linking import addresses, check_links, fate
+from cds_service.commands.linking import addresses, check_links
+from cds_service.harness import page_at
 from cds_service.parts import Parts, load_parts
 from cds_service.settings import Settings
 from fhir_fixtures import hook_calls
@@ -119,7 +120,7 @@ def test_check_tells_a_dead_link_from_a_living_one(linked: Parts) -> None:
     app = create_app(linked.settings, parts=linked, open_to_all=True)
     with running(app) as base:
         found = {"living": base + CURRENT, "dead": f"{base}/policies/gone", "unreachable": "http://127.0.0.1:9/"}
-        assert [fate(address)[0] for address in found.values()] == [True, False, False]
+        assert [page_at(address)[0] for address in found.values()] == [True, False, False]
         told = StringIO()
         assert not check_links(found, Console(file=told, width=200))
     assert "404 NOT FOUND" in told.getvalue()

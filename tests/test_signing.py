@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from cds_service.__main__ import main
+from tests.bad_days.service import environment, free_port
+from tests.served import served
 from tests.trust_builders import jwk, number, pem, private
 
 ISSUER = "https://staging.example.org"
@@ -60,12 +58,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def service(folder: Path) -> Iterator[str]:
     """`serve` with two clients; one was registered with a key in PEM."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    given = {"BLINATUMOMAB_CDS_DATABASE": str(folder / "s.sqlite3"), "BLINATUMOMAB_CDS_PUBLIC_URL": url}
-    environment = {**os.environ, **given}
+    port = free_port()
+    settings = {"database": folder / "s.sqlite3", "public_url": f"http://127.0.0.1:{port}"}
 
     def ours(*arguments: str) -> list[str]:
         return [sys.executable, "-m", "cds_service", *arguments]
@@ -76,22 +70,9 @@ def service(folder: Path) -> Iterator[str]:
         ("tenant", f"{ISSUER}/many", ("--pem", "ec.pem", "--kid", "ec-s", "--tenant", "north")),
     ):
         command = ours("client", "add", name, "--issuer", issuer, *keys)
-        subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True, timeout=60)
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(ours("serve", "--port", str(port)), env=environment, stdout=log, stderr=log)
-    try:
-        until = time.monotonic() + 60
-        while time.monotonic() < until:
-            try:
-                requests.get(f"{url}/health", timeout=2)
-                break
-            except requests.RequestException:
-                assert process.poll() is None, (folder / "log").read_text()
-                time.sleep(0.1)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(20)
+        subprocess.run(command, cwd=folder, env=environment(**settings), check=True, capture_output=True, timeout=60)
+    with served(folder / "log", at=port, **settings) as running:
+        yield running.url
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, inspect, text
 from cds_service.errors import StoreError
 from cds_service.store import Store, address, schema
 from cds_service.store.tables import METADATA
-from tests.store_builders import NOON, decided, said, shown, suggestion
+from tests.store_builders import NOON, decided, postgresql_server, said, shown, suggestion
 
 SECRET = "Jane Roe"
 
@@ -250,9 +250,7 @@ def test_a_file_is_written_ahead_synced_in_full_and_private(tmp_path: Path) -> N
 
 @pytest.mark.server
 def test_postgresql_confirms_only_what_is_on_disk() -> None:
-    if not (server := os.environ.get("POSTGRESQL_URL")):
-        pytest.skip("POSTGRESQL_URL is not set: run this by tests/servers/postgres")
-    with asked(server) as connection:
+    with asked(postgresql_server()) as connection:
         assert connection.execute(text("SHOW synchronous_commit")).scalar_one() == "on"
 
 

@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -30,7 +29,9 @@ from cds_service.settings import Settings
 from cds_service.store import ClientRecord, Registry, Store, address
 from cds_service.trust import gatekeeper
 from cds_service.trust.gatekeeper import Gatekeeper
+from tests.bad_days.service import free_port
 from tests.hook_builders import SIGN_URL, order_sign
+from tests.served import served
 from tests.store_builders import NOON
 from tests.test_trust import echo
 from tests.test_trust_keys import Publisher
@@ -300,28 +301,12 @@ def environment(database: str, **settings: str) -> dict[str, str]:
 
 @contextmanager
 def worker(database: str) -> Iterator[str]:
-    """`serve`, in a process of its own."""
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "cds_service", "serve", "--port", str(port)]
-    log = Path(database).with_suffix(f".{port}.log")
-    with log.open("wb") as stream:
-        process = subprocess.Popen(command, env=environment(database), stdout=stream, stderr=stream)
-    try:
-        url = f"http://127.0.0.1:{port}"
-        until = time.monotonic() + 30
-        while time.monotonic() < until:
-            try:
-                requests.get(f"{url}/health", timeout=2)
-                break
-            except requests.RequestException:
-                assert process.poll() is None, log.read_text()
-                time.sleep(0.1)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(20)
+    """`serve`, in processes of its own, ended in order."""
+    port = free_port()
+    with served(Path(database).with_suffix(f".{port}.log"), at=port, database=database, public_url=PUBLIC) as service:
+        yield service.url
+        service.process.terminate()
+        assert service.ended() == 0
 
 
 @pytest.mark.slow

@@ -35,8 +35,12 @@ class Lookups:
     def _asked(self, name: tuple[str, int]) -> Future[Sequence[str]]:
         with self._lock:
             if name not in self._asking:
-                self._asking[name] = Future()
-                Thread(target=self._ask, args=(name, self._asking[name]), name="lookup", daemon=True).start()
+                answer: Future[Sequence[str]] = Future()
+                try:
+                    Thread(target=self._ask, args=(name, answer), name="lookup", daemon=True).start()
+                except RuntimeError as trouble:  # no thread can be had now; the next call asks anew
+                    raise OSError("no thread for a lookup") from trouble
+                self._asking[name] = answer
             return self._asking[name]
 
     def _ask(self, name: tuple[str, int], answer: Future[Sequence[str]]) -> None:

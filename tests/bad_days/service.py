@@ -31,6 +31,12 @@ ENDS_WITHIN_SECONDS = 30.0
 JSON = {"Content-Type": "application/json"}
 
 
+def environment(**settings: Any) -> dict[str, str]:
+    """Ours, with these settings and no others."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    return {**kept, **{f"{PREFIX}{name.upper()}": str(value) for name, value in settings.items()}}
+
+
 @dataclass
 class Service:
     """A running service: its first process and whatever that has started."""
@@ -86,15 +92,14 @@ def start(
     """
     port = port or free_port()
     command = [*inside, sys.executable, "-m", "cds_service", "serve", "--open", "--port", str(port)]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    environment |= {f"{PREFIX}{name.upper()}": str(value) for name, value in settings.items()}
     written = log.open("ab") if log else output if output is not None else subprocess.DEVNULL
-    process = subprocess.Popen(command, env=environment, stdout=written, stderr=written, start_new_session=True)
+    given = environment(**settings)
+    process = subprocess.Popen(command, env=given, stdout=written, stderr=written, start_new_session=True)
     if log and not isinstance(written, int):
         written.close()
     found = Service(f"http://127.0.0.1:{port}", process, log)
     try:
-        until(lambda: _answers(found), STARTS_WITHIN_SECONDS, "the service answers")
+        until(lambda: answers(found.base, process, log), STARTS_WITHIN_SECONDS, "the service answers")
     except BaseException:
         found.kill()
         raise
@@ -182,10 +187,11 @@ def within(pid: int) -> list[str]:
     return ["nsenter", "--target", str(pid), "--mount", *user]
 
 
-def _answers(service: Service) -> bool:
-    assert service.process.poll() is None, f"the service did not start: {service.logged()}"
+def answers(url: str, process: subprocess.Popen[bytes], log: Path | None) -> bool:
+    """Does the service at this address, by now? Fails with its log where it has ended."""
+    assert process.poll() is None, log.read_text(encoding="utf-8", errors="replace") if log else "it has ended"
     try:
-        return requests.get(f"{service.base}/health", timeout=2).status_code == 200
+        return requests.get(f"{url}/health", timeout=2).status_code == 200
     except requests.RequestException:
         return False
 

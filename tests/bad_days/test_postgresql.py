@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,7 +21,7 @@ from tests.bad_days.test_database import (
     gives_guidance_and_refuses_feedback,
     takes_feedback_again,
 )
-from tests.store_builders import new_database
+from tests.store_builders import new_database, postgresql_server
 
 pytestmark = [pytest.mark.slow, pytest.mark.server]
 
@@ -30,12 +29,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.server]
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     """A new, empty database."""
-    if not (server := os.environ.get("POSTGRESQL_URL")):
-        reason = "POSTGRESQL_URL is not set: run this by tests/servers/postgres"
-        if os.environ.get("REQUIRE_SERVERS") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with new_database(server) as found:
+    with new_database(postgresql_server()) as found:
         yield found
 
 
@@ -71,20 +65,14 @@ def test_away_while_the_service_starts(service: Service, url: str, line: Relay) 
     assert refused not in stored(url)
 
 
-def test_cut_off(service: Service, url: str, line: Relay) -> None:
+@pytest.mark.parametrize(("harm", "heal"), [(Relay.cut, Relay.open), (Relay.fall_silent, Relay.speak)])
+def test_cut_off_or_silent_while_it_runs(
+    service: Service, url: str, line: Relay, harm: Callable[[Relay], None], heal: Callable[[Relay], None]
+) -> None:
     takes_feedback_again(service)
-    line.cut()
+    harm(line)
     refused = gives_guidance_and_refuses_feedback(service)
-    line.open()
-    takes_feedback_again(service)
-    assert refused not in stored(url)
-
-
-def test_silent(service: Service, url: str, line: Relay) -> None:
-    takes_feedback_again(service)
-    line.fall_silent()
-    refused = gives_guidance_and_refuses_feedback(service)
-    line.speak()
+    heal(line)
     takes_feedback_again(service)
     assert refused not in stored(url)
     assert service.holds()["threads"] < 200
