@@ -22,6 +22,7 @@ from cds_service import __version__, guidance
 from cds_service.answering import Answering, Counted, CountedOutbound, Spine, counted_feedback, extension_member, spine
 from cds_service.ehr import Ehr
 from cds_service.errors import SettingsError
+from cds_service.fhir.models import validate
 from cds_service.hooks.call import HookCall
 from cds_service.hooks.services import ORDER_SIGN, service_for, services
 from cds_service.http_server import Alone, Server, Share, listen
@@ -202,6 +203,8 @@ def warm_up(parts: Parts) -> None:
     if service is not None:
         body = resources.files("cds_service").joinpath("warm_up.json").read_bytes()
         call = HookCall.parse(parse_json(body), service=service)
+        for order in call.drafts:
+            validate(order)  # by the models, which are not asked about a plain one
         dump_json(guidance.advise(call, parts, today=date(2025, 10, 1)).response)
 
 

@@ -13,6 +13,7 @@ from fhir.resources.R4B import get_fhir_model_class
 from fhir.resources.R4B.medicationrequest import MedicationRequest
 from pydantic import ValidationError
 
+from cds_service.fhir.plain import plainly_valid
 from cds_service.fhir.quirks import mended_order
 
 Json = Mapping[str, Any]
@@ -47,6 +48,8 @@ def validate(resource: Json) -> tuple[str, ...]:
 
 def validate_order(order: Json) -> tuple[str, ...]:
     """What is wrong with a draft MedicationRequest once the known quirks are mended; empty when nothing is."""
+    if plainly_valid(order, MedicationRequest):
+        return ()
     found = _problems(MedicationRequest, order)
     return found and _problems(MedicationRequest, mended_order(order)[0])  # most orders need no mending
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 
 from cds_service.errors import CallError
+from cds_service.web.headers import Header, add_to_answers
 
 PUBLIC_SANDBOX = "https://sandbox.cds-hooks.org"
 _THIS_MACHINE = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?")
@@ -24,6 +26,8 @@ _PREFLIGHT = (
     ("Access-Control-Allow-Headers", "authorization, content-type"),
     ("Access-Control-Max-Age", "600"),
 )
+_VARIES = ("Vary", "Origin")
+_READABLE = ("Access-Control-Expose-Headers", "Retry-After, X-Decision-Id, X-Request-Id")
 
 
 def register(app: Flask, origins: Collection[str], *, sandbox: bool) -> None:
@@ -47,16 +51,13 @@ def register(app: Flask, origins: Collection[str], *, sandbox: bool) -> None:
             response.headers["Access-Control-Allow-Private-Network"] = "true"
         return response
 
-    @app.after_request
-    def _mark(response: Response) -> Response:
-        if not _is_ours(request.path):
-            return response
-        response.headers.add("Vary", "Origin")
-        origin = request.headers.get("Origin")
-        if origin and allowed(origin):
-            response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Access-Control-Expose-Headers"] = "Retry-After, X-Decision-Id, X-Request-Id"
-        return response
+    def mark(called: dict[str, Any], _headers: list[Header]) -> tuple[Header, ...]:
+        if not _is_ours(called.get("PATH_INFO", "")):
+            return ()
+        origin: str = called.get("HTTP_ORIGIN", "")
+        return (_VARIES, ("Access-Control-Allow-Origin", origin), _READABLE) if allowed(origin) else (_VARIES,)
+
+    add_to_answers(app, mark)
 
 
 def insist_on_own_name(app: Flask, public_url: str) -> None:
