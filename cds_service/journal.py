@@ -275,14 +275,14 @@ class Journal:
         """Once a day, what is older than the setting allows is deleted."""
         if not self._purges or time.monotonic() - self._purged < PURGE_SECONDS:
             return
-        self._purged = time.monotonic()
+        self._purged = time.monotonic() - PURGE_SECONDS + RETRY_SECONDS  # until it is seen to have gone well
         try:
             gone = self._store.purge(self._now() - timedelta(days=self._settings.decision_retention_days))
             scrub(self._store)
         except StoreError as trouble:
-            self._purged -= PURGE_SECONDS - RETRY_SECONDS
             _LOG.warning("what is too old was not deleted: %s", trouble.message)
         else:
+            self._purged = time.monotonic()
             if gone:
                 _LOG.info("deleted as too old: %d", gone)
 

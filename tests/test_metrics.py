@@ -8,8 +8,10 @@ import json
 import multiprocessing
 import os
 import re
+import shutil
 import signal
 import socket
+import tempfile
 import threading
 import time
 import urllib.request
@@ -429,6 +431,21 @@ def test_what_a_killed_service_leaves_goes_with_the_next_start_and_not_before_it
             with metrics.share_files():
                 assert not Path(left).exists()
                 assert folder.exists()
+
+
+@pytest.mark.parametrize(("age_seconds", "stays"), [(3500, True), (3700, False)])
+def test_what_was_left_while_it_was_made_or_deleted_goes_when_nobody_can_be_at_it_any_more(
+    age_seconds: int, stays: bool
+) -> None:
+    with metrics.share_files() as folder:
+        left = Path(tempfile.mkdtemp(prefix="blinatumomab-cds-metrics-", dir=folder.parent))
+    moment = time.time() - age_seconds
+    os.utime(left, (moment, moment))
+    try:
+        with metrics.share_files():
+            assert left.exists() == stays
+    finally:
+        shutil.rmtree(left, ignore_errors=True)
 
 
 @pytest.mark.slow

@@ -35,6 +35,7 @@ from cds_service.store import Store
 from cds_service.store.erasing import erase_patient
 from cds_service.web.json_body import dump_json
 from fhir_fixtures import hook_calls
+from tests.bad_days.service import until
 from tests.little_service import little_service
 from tests.store_builders import decided, said, shown
 from tests.test_doors_markup import spoiled, texts
@@ -374,6 +375,32 @@ def test_purge_leaves_nothing_of_what_was_too_old_in_the_file(two_patients: Path
     left = b"".join(file.read_bytes() for file in two_patients.parent.glob("store.sqlite3*"))
     assert key.encode() not in left
     assert b"about p-" not in left
+
+
+class ForgetsOnce(Store):
+    """Deleting meets something unforeseen at the first try."""
+
+    tries = 0
+
+    def purge(self, before: datetime) -> int:
+        """As `Store.purge`, from the second time on."""
+        self.tries += 1
+        if self.tries == 1:
+            raise RuntimeError("unforeseen")
+        return super().purge(before)
+
+
+def test_deleting_what_is_too_old_is_tried_again_soon_whatever_was_in_the_way(
+    tmp_path: Path, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cds_service.journal.RETRY_SECONDS", 0.05)
+    store = ForgetsOnce(str(tmp_path / "store.sqlite3"))
+    store.record_decisions([decided("old", shown("card-old"), patient_key="k", minutes=-60 * 24 * 4000)])
+    journal = Journal(store, parts.settings, parts)
+    journal.start()
+    until(lambda: store.count() == 0, 10, "what was too old is gone")
+    journal.close()
+    assert store.tries == 2, "once it went well, not before the next day"
 
 
 def _minutes_until_now() -> float:

@@ -83,13 +83,13 @@ class Tally:
 
     def __init__(self, feedback: Iterable[tuple[FeedbackEntry, bool]]):
         self._fates: dict[str, Fate] = defaultdict(Fate)
-        self._messages: Counter[str] = Counter()
+        self._entries: Counter[str] = Counter()
         self._counted: set[str] = set()
         for entry, known in feedback:
             self._fates[entry.card].add(entry)
-            self._messages[ACCEPTED if entry.accepted else OVERRIDDEN] += 1
-            self._messages["unmatched"] += not known
-            self._messages["commented"] += entry.commented
+            self._entries[ACCEPTED if entry.accepted else OVERRIDDEN] += 1
+            self._entries["unmatched"] += not known
+            self._entries["commented"] += entry.commented
         self._cards: dict[str, _Card] = defaultdict(_Card)
         self._criteria: dict[tuple[str, str, str], _Criterion] = defaultdict(_Criterion)
         self._results: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
@@ -184,8 +184,8 @@ class Tally:
             "safety": self._safety_rows(names),
             "silent": self._withheld.document(names.topics),
             "feedback": {
-                "messages": self._messages[ACCEPTED] + self._messages[OVERRIDDEN],
-                **{name: self._messages[name] for name in (ACCEPTED, OVERRIDDEN, "unmatched", "commented")},
+                "entries": self._entries[ACCEPTED] + self._entries[OVERRIDDEN],
+                **{name: self._entries[name] for name in (ACCEPTED, OVERRIDDEN, "unmatched", "commented")},
             },
             "weeks": list(self._week_rows()),
         }

@@ -123,7 +123,7 @@ def _waiting(criteria: Iterable[Document], out: Console) -> None:
 def _feedback(feedback: Document, out: Console) -> None:
     names = ("accepted", "overridden", "unmatched", "commented")
     accepted, overridden, unmatched, commented = (feedback[name] for name in names)
-    entries = f"{feedback['messages']} {'entry' if feedback['messages'] == 1 else 'entries'}"
+    entries = f"{feedback['entries']} {'entry' if feedback['entries'] == 1 else 'entries'}"
     out.print(
         f"\nFeedback: {entries}, {accepted} accepted, {overridden} overridden; {unmatched} about cards that are not "
         f"on record; {commented} with a comment."

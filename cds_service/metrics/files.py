@@ -30,6 +30,8 @@ _OWNER = "owner"
 _PATIENCE_SECONDS = 1.0
 """For the lock, when a process has ended: one that is stopped is not to hold up who looks after the others."""
 _PREFIX = "blinatumomab-cds-metrics-"
+_UNOWNED_SECONDS = 3600.0
+"""A folder without an owner is being made or deleted; after so long, whoever did that was killed over it."""
 
 _AGAIN_SECONDS = 0.01
 _Told = tuple[float, float]
@@ -67,6 +69,10 @@ def _new_folder() -> Path:
         with suppress(OSError), owner.open("a") as lock:  # of somebody else, or just gone
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(owner.parent, ignore_errors=True)
+    for folder in where.glob(f"{_PREFIX}*"):
+        with suppress(OSError):  # just gone
+            if not (folder / _OWNER).exists() and time.time() - folder.stat().st_mtime > _UNOWNED_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
     return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=where))
 
 
