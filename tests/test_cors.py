@@ -119,6 +119,12 @@ def test_caches_are_told_that_the_origin_matters_even_without_one(parts: Parts) 
     assert shut(parts, EHR).get("/cds-services").headers["Vary"] == "Origin"
 
 
+@pytest.mark.parametrize("path", ["//cds-services", "cds-services"])
+def test_a_path_that_is_written_oddly_and_answered_carries_the_headers_too(parts: Parts, path: str) -> None:
+    answer = shut(parts, EHR).get("/", headers={"Origin": EHR}, environ_overrides={"PATH_INFO": path})
+    assert (answer.status_code, answer.headers.get("Access-Control-Allow-Origin")) == (200, EHR)
+
+
 def test_the_pages_and_health_are_for_no_other_origin(parts: Parts) -> None:
     for path in ("/questions", "/health", "/", "/fhir/Questionnaire"):
         answer = shut(parts, EHR).get(path, headers={"Origin": EHR})

@@ -580,7 +580,7 @@ def serving(
 
 def test_a_lookup_for_which_no_thread_could_be_had_is_asked_anew_by_the_next_call() -> None:
     lookups = Lookups(lambda host, port: ["8.8.8.8"])
-    before = threading.stack_size(1 << 44)  # more than any machine gives: no thread can be started
+    before = threading.stack_size(1 << 47)  # more than a process can address: no thread can be started
     try:
         with pytest.raises(OSError, match="no thread"):
             lookups.numbers("ehr.example.org", 443, seconds=1)

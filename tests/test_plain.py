@@ -155,6 +155,8 @@ def test_however_an_order_is_bent_it_is_not_plain_unless_it_is_valid(order: dict
         (("status",), None),
         (("subject",), {}),
         (("authoredOn",), "2025-02-30"),
+        (("authoredOn",), "2025-10-01T24:00:00Z"),  # which some versions of Python take for midnight
+        (("extension", 3, "extension", 0, "valueDecimal"), 10**5000),
         (("dosageInstruction", 0, "doseAndRate"), [None]),
         (("dosageInstruction", 0, "doseAndRate", 0, "rateRatio"), {"numerator": {"value": 1}}),  # and a rateQuantity
         (("dosageInstruction", 0, "sequence"), True),
@@ -162,7 +164,7 @@ def test_however_an_order_is_bent_it_is_not_plain_unless_it_is_valid(order: dict
         (("vendorColour",), "red"),
         (("resourceType",), "MedicationStatement"),
     ],
-    ids=str,
+    ids=lambda given: repr(given)[:40] if isinstance(given, str | tuple) else "",
 )
 def test_what_is_wrong_is_not_plain(way: tuple[Any, ...], value: object) -> None:
     order: Any = copy.deepcopy(RICH)
@@ -173,8 +175,13 @@ def test_what_is_wrong_is_not_plain(way: tuple[Any, ...], value: object) -> None
     assert not plainly_valid(order, MedicationRequest)
 
 
-def test_an_order_nested_without_end_is_not_plain() -> None:
+def test_what_the_order_contains_is_for_the_models_to_judge() -> None:
+    assert not plainly_valid({**RICH, "contained": [{"id": "x"}]}, MedicationRequest)
+
+
+@pytest.mark.parametrize("times", [25, 130, 5000])
+def test_an_order_that_is_nested_deeply_is_not_plain(times: int) -> None:
     deep: Any = {"url": "a", "valueString": "b"}
-    for _ in range(5000):
+    for _ in range(times):
         deep = {"url": "a", "extension": [deep]}
     assert not plainly_valid({**RICH, "extension": [deep]}, MedicationRequest)

@@ -399,6 +399,7 @@ def test_deleting_what_is_too_old_is_tried_again_soon_whatever_was_in_the_way(
     journal = Journal(store, parts.settings, parts)
     journal.start()
     until(lambda: store.count() == 0, 10, "what was too old is gone")
+    time.sleep(0.5)
     journal.close()
     assert store.tries == 2, "once it went well, not before the next day"
 

@@ -1,8 +1,8 @@
 """Is an order plainly valid FHIR R4? A yes costs a tenth of what the models take for it; all else is theirs to judge.
 
 The tables are made from the fields of the fhir.resources models, one by one as elements occur. A "no" says nothing:
-extensions of primitive elements, contained resources and the rarer types are never plain. A test holds the two
-together: what is plain here has no problem there.
+extensions of primitive elements, contained resources, the rarer types and deep nesting are never plain. A test holds
+the two together: what is plain here has no problem there.
 """
 
 from __future__ import annotations
@@ -22,8 +22,14 @@ Check = Callable[[object], bool]
 _CODE = re.compile(r"\S+( \S+)*")
 _ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 _DATE = re.compile(r"[12][0-9]{3}-[0-9]{2}-[0-9]{2}")
-_MOMENT = re.compile(r"[12][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3})?(Z|[+-]0[0-9]:[0-5][0-9])")
+_MOMENT = re.compile(
+    r"[12][0-9]{3}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{3})?(Z|[+-]0[0-9]:[0-5][0-9])"
+)
 _MOST = 2**31 - 1
+_LARGEST = 10**64
+_DEEPEST = 20
+_RESOURCES = ("contained",)
+"""Members that hold a whole resource, of whatever type it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +46,11 @@ class Element:
 def plainly_valid(resource: Mapping[str, Any], model: Model) -> bool:
     """Would the model find nothing wrong? False where that is not plain to see. Raises nothing."""
     members = dict(resource)
-    try:
-        return members.pop("resourceType", None) == model.get_resource_type() and _fits(model, members)
-    except RecursionError:
-        return False
+    return members.pop("resourceType", None) == model.get_resource_type() and _fits(model, members, 0)
 
 
-def _fits(model: Model, value: object) -> bool:
-    if type(value) is not dict or not value:
+def _fits(model: Model, value: object, depth: int) -> bool:
+    if type(value) is not dict or not value or depth > _DEEPEST:
         return False
     element = _element(model)
     known = element.members
@@ -56,7 +59,7 @@ def _fits(model: Model, value: object) -> bool:
             return False
         check, inner, several = known[name]
         for item in _items(given) if several else (given,):
-            if not (check(item) if check else _fits(inner, item)):
+            if not (check(item) if check else _fits(inner, item, depth + 1)):
                 return False
     if not all(name in value for name in element.required):
         return False
@@ -89,7 +92,7 @@ def _whole(least: int) -> Check:
 
 
 def _decimal(value: object) -> bool:
-    return type(value) is int or (type(value) is Decimal and value.is_finite())
+    return (type(value) is int and abs(value) < _LARGEST) or (type(value) is Decimal and value.is_finite())
 
 
 def _day(value: object) -> bool:
@@ -140,7 +143,7 @@ def _element(of: Model) -> Element:
         kind, several = _kind(field.annotation)
         if isinstance(kind, str):
             members |= {called: (_PRIMITIVES[kind], None, several)} if kind in _PRIMITIVES else {}
-        elif told.get("element_property"):
+        elif told.get("element_property") and called not in _RESOURCES:
             members[called] = (None, kind, several)
         if field.is_required() or told.get("element_required"):
             required.append(called)

@@ -52,7 +52,8 @@ def register(app: Flask, origins: Collection[str], *, sandbox: bool) -> None:
         return response
 
     def mark(called: dict[str, Any], _headers: list[Header]) -> tuple[Header, ...]:
-        if not _is_ours(called.get("PATH_INFO", "")):
+        path = f"/{called.get('PATH_INFO', '').lstrip('/')}"  # one slash in front, as Flask reads it
+        if not _is_ours(path):
             return ()
         origin: str = called.get("HTTP_ORIGIN", "")
         return (_VARIES, ("Access-Control-Allow-Origin", origin), _READABLE) if allowed(origin) else (_VARIES,)
