@@ -14,7 +14,8 @@ all that wait behind it. Meanwhile slow clients hold connections, and are replac
 
 Prints a line for each tenth of the time, then the bar: every answer as expected (no 5xx, none missing), memory of the
 last third at most 10 % above that of the first, p99 at most twice its value without load. Leaves with 1 where it is
-missed. Memory is that of all processes of the service, shared pages once.
+missed. Memory is that of all processes of the service, shared pages once. What a virtual machine's host took away from
+it meanwhile is told beside it: a p99 from a machine that was not there for some seconds says nothing of the service.
 """
 
 from __future__ import annotations
@@ -209,13 +210,13 @@ class Record:
 
     def __init__(self, first: int, seconds: float):
         self._first, self._step, self._begun = first, seconds / 30, time.perf_counter()
-        self._measured = self._printed = 0
+        self._measured, self._told = 0, processor_time()
         self.taken: list[float] = []
         self.recent: list[Answered] = []
         self.bad: Counter[str] = Counter()
         self.count = 0
         self.memory: list[float] = []
-        self.tell: Callable[[float, list[Answered], float], None] = lambda *_: None
+        self.tell: Callable[[float, list[Answered], float, float], None] = lambda *_: None
 
     def add(self, answered: Answered) -> None:
         """One more; now and then the memory is looked at, and a line told."""
@@ -229,16 +230,29 @@ class Record:
             self._measured += 1
             self.memory.append(memory(self._first))
             if self._measured % 3 == 0:
-                self.tell(elapsed, self.recent, self.memory[-1])
+                self.tell(elapsed, self.recent, self.memory[-1], self._stolen())
                 self.recent = []
 
+    def _stolen(self) -> float:
+        """Per cent of the processors' time that the host took since the last line."""
+        (stolen, whole), (before, whole_before) = processor_time(), self._told
+        self._told = stolen, whole
+        return 100 * (stolen - before) / max(1, whole - whole_before)
 
-def print_line(elapsed: float, recent: list[Answered], used: float) -> None:
+
+def processor_time() -> tuple[int, int]:
+    """Of all processors since they were started, in ticks: taken by the host, and in all."""
+    ticks = [int(number) for number in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    return ticks[7], sum(ticks)
+
+
+def print_line(elapsed: float, recent: list[Answered], used: float, stolen: float) -> None:
     """What a tenth of the time was like."""
     failed = sum(each.status >= 500 or each.status == BROKEN for each in recent)
     print(
         f"{elapsed / 60:>6.1f} min {len(recent):>7} calls, {failed} failed"
-        f"   p50 {milliseconds(recent, 50):6.1f} ms  p99 {milliseconds(recent, 99):6.1f} ms   {used:5.0f} MiB",
+        f"   p50 {milliseconds(recent, 50):6.1f} ms  p99 {milliseconds(recent, 99):6.1f} ms   {used:5.0f} MiB"
+        f"   stolen {stolen:.1f} %",
         flush=True,
     )
 
