@@ -96,7 +96,7 @@ def create_app(
     _tell_metrics(metrics, health)
     desk = Desk(
         services=services(settings.canonical_base),
-        answer=_answering(settings, parts, decide, metrics=metrics, journal=journal),
+        answer=_answering(parts, decide, silence, metrics, journal, extension_member(settings.canonical_base)),
         health=health,
         database=_probe(journal, metrics),
         silent=silence.told(),
@@ -116,16 +116,16 @@ def create_app(
 
 
 def _answering(
-    settings: Settings, parts: Parts | None, decide: Spine, *, metrics: Metrics, journal: Journal | None
+    parts: Parts | None, decide: Spine, silence: Silence, metrics: Metrics, journal: Journal | None, member: str
 ) -> Answering:
     """What makes answers of decisions; without `parts` (tests, bench) cards have no topic that is known."""
     return Answering(
         advise=decide,
         metrics=metrics,
         journal=journal,
-        silence=Silence.of(settings.silent),
+        silence=silence,
         topics={t.coding.code: t.topic for t in parts.templates.by_id.values()} if parts else {},
-        member=extension_member(settings.canonical_base),
+        member=member,
     )
 
 
