@@ -27,6 +27,9 @@ LINGER_SECONDS = 1.0
 """While the server ends, a kept connection without a request stays for so long: one may be on its way."""
 UNFINISHED_SECONDS = 3.0
 """While the server ends, what is left to a request that is there in part."""
+_AHEAD = 1
+"""Requests read while one is in work: reading on is how it is seen that a client has left, and then nothing is computed
+for it. In a rush, callers who give up would otherwise cost those who still wait."""
 _HEADER_BYTES = 65_536
 _IN_MEMORY_BYTES = 131_072
 """Of a body that is still coming; the rest waits in a file."""
@@ -75,6 +78,7 @@ def limits() -> dict[str, Any]:
     """The options of the server that bound what a client may occupy."""
     return {
         "connection_limit": CONNECTIONS,
+        "channel_request_lookahead": _AHEAD,
         "channel_timeout": IDLE_SECONDS,
         "cleanup_interval": 5,
         "max_request_header_size": _HEADER_BYTES,
