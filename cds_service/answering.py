@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from cds_service import fhir_answers, guidance
 from cds_service.decision_document import READ, not_read, recorded_unknowns, unknowns
 from cds_service.ehr import Ehr
-from cds_service.errors import StoreError
+from cds_service.errors import CallerLeftError, StoreError
 from cds_service.hooks.call import HookCall
 from cds_service.hooks.feedback import Feedback
 from cds_service.hooks.needs import Access, Fetched, Need
@@ -34,6 +34,9 @@ from cds_service.turns import Turns
 Spine = Callable[[HookCall, date, Trace], guidance.Guidance]
 """A call, the day and what is noticed of it -> what is decided."""
 
+PATIENCE_SECONDS = 1.0
+"""A call that has waited for longer is computed only if its caller still waits. Before that nobody gives up, and some
+clients close their sending side at once."""
 FAILED = "failed"
 _WORDS: Mapping[str, str] = {
     fhir_answers.LATE: "late",
@@ -89,6 +92,8 @@ def spine(parts: Parts, reader: Ehr, offered: Sequence[Service], metrics: Metric
         service = by_id[call.service_id]
         with turns.taken():
             trace.lap("wait")
+            if trace.seconds() > PATIENCE_SECONDS and trace.has_left():
+                raise CallerLeftError
             return guidance.advise_fetching(call, parts, fetch, service=service, today=today, lap=trace.lap)
 
     return answer

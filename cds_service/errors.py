@@ -5,7 +5,8 @@
     │   ├── NotAdmittedError       not a client of ours, whatever the reason      → 401
     │   ├── UnavailableError       a door that cannot be guarded stays shut       → 503
     │   ├── UnknownServiceError    no such service id                             → 404
-    │   └── TooLargeError          the body is larger than we read                → 413
+    │   ├── TooLargeError          the body is larger than we read                → 413
+    │   └── CallerLeftError        nobody waits for the answer any more           → 499, which nobody reads
     ├── KnowledgeError        a knowledge file or template is wrong          → start-up stops
     ├── SettingsError         the configuration is wrong                     → start-up stops
     └── StoreError            the database cannot be opened, read or written → start-up stops; later 503, for feedback
@@ -70,6 +71,16 @@ class UnavailableError(CallError):
     def __init__(self, reason: str):
         super().__init__("this service cannot tell its clients apart at the moment", mend="Send it again later.")
         self.reason = reason
+
+
+class CallerLeftError(CallError):
+    """The caller has closed the connection before the call's turn came. The status is for the log and the metrics."""
+
+    status = 499
+    code = "timeout"
+
+    def __init__(self) -> None:
+        super().__init__("the caller has left before the turn of this call came", mend="Send it again.")
 
 
 class TooLargeError(CallError):

@@ -20,6 +20,7 @@ from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 
 from cds_service import slow_clients
+from cds_service.web.arrival import HAS_LEFT, SINCE
 from cds_service.web.problems import outcome
 from cds_service.web.wire import FHIR_JSON
 
@@ -39,6 +40,7 @@ _REFUSED: Mapping[int, tuple[str, str, str]] = {
 }
 _FAILED = ("exception", "this service failed; no advice was computed", "Do not read this as 'no concerns'.")
 logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it would write a line for each call that waits a moment
+logging.getLogger("waitress").addFilter(slow_clients.Seldom())
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
@@ -102,6 +104,11 @@ class _Call(WSGITask):  # type: ignore[misc]
         found: bytes = super().build_response_header()
         return found
 
+    def get_environment(self) -> dict[str, Any]:
+        """Of WSGI, and what only the server can tell."""
+        told = {SINCE: self.channel.since, HAS_LEFT: self.channel.has_left}
+        return {**super().get_environment(), **told}
+
 
 class _Refusal(ErrorTask):  # type: ignore[misc]
     """What the server says itself, of requests that never reach the app: an OperationOutcome, as the app would."""
@@ -146,6 +153,17 @@ class _Work:
 class _Connection(slow_clients.PacedChannel):
     task_class = _Call
     error_task_class = _Refusal
+    since = 0.0
+    """When the request whose turn it is was there as a whole."""
+
+    def has_left(self) -> bool:
+        """Has the client closed the connection, or its sending side? Looks, and takes nothing from it."""
+        try:
+            return not self.socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def service(self) -> None:
         """One call, by a thread of the app."""
@@ -165,6 +183,7 @@ class _Door(TcpWSGIServer):  # type: ignore[misc]
 
     def add_task(self, task: _Connection) -> None:
         """A call is there as a whole."""
+        task.since = time.perf_counter()
         self.work.add(1)
         super().add_task(task)
 

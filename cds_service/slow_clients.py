@@ -25,11 +25,10 @@ CONNECTIONS = 256
 """At the same time, of one process; more wait to be accepted."""
 LINGER_SECONDS = 1.0
 """While the server ends, a kept connection without a request stays for so long: one may be on its way."""
+FULL_SECONDS = 10.0
+"""No oftener than this is it said that connections are at their limit, or not any more."""
 UNFINISHED_SECONDS = 3.0
 """While the server ends, what is left to a request that is there in part."""
-_AHEAD = 1
-"""Requests read while one is in work: reading on is how it is seen that a client has left, and then nothing is computed
-for it. In a rush, callers who give up would otherwise cost those who still wait."""
 _HEADER_BYTES = 65_536
 _IN_MEMORY_BYTES = 131_072
 """Of a body that is still coming; the rest waits in a file."""
@@ -74,11 +73,26 @@ class PacedChannel(HTTPChannel):  # type: ignore[misc]
         self.will_close = True
 
 
+class Seldom(logging.Filter):
+    """Lets the server say that connections are at their limit, or not any more, now and then and not for each."""
+
+    told = -FULL_SECONDS
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Is this to be said?"""
+        if not record.msg.startswith("total open connections"):
+            return True
+        now = time.monotonic()
+        if now - self.told < FULL_SECONDS:
+            return False
+        self.told = now
+        return True
+
+
 def limits() -> dict[str, Any]:
     """The options of the server that bound what a client may occupy."""
     return {
         "connection_limit": CONNECTIONS,
-        "channel_request_lookahead": _AHEAD,
         "channel_timeout": IDLE_SECONDS,
         "cleanup_interval": 5,
         "max_request_header_size": _HEADER_BYTES,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 _TRACE_PARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
@@ -37,6 +37,9 @@ class Trace:
     client: str | None = None
     """The registered name of the caller, once its token is proved."""
     started: float = field(default_factory=time.perf_counter)
+    """When the request was there as a whole."""
+    has_left: Callable[[], bool] = lambda: False
+    """Does the caller not wait any more?"""
     stages: dict[str, float] = field(default_factory=dict)
     """Seconds by stage, in the order in which they were gone through."""
     facts: dict[str, Fact] = field(default_factory=dict)

@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "fhir_answers": LEAVES | {"hooks", "outbound", "web.json_body", "web.size"},
     "ehr": LEAVES | {"hooks", "outbound", "fhir_answers"},
     "slow_clients": set(),
-    "http_server": {"slow_clients", "web.problems", "web.wire"},
+    "http_server": {"slow_clients", "web.problems", "web.wire", "web.arrival"},
     "workers": set(),
     "turns": set(),
     "gathering": LEAVES | {"hooks"},

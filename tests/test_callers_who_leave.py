@@ -2,107 +2,114 @@
 
 from __future__ import annotations
 
-import threading
+import json
+import logging
+import uuid
 from collections.abc import Iterator
-from contextlib import closing
-from datetime import date
+from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
-from cds_service.app import create_app, running
-from cds_service.guidance import Guidance
-from cds_service.hooks.call import HookCall
-from cds_service.settings import Settings
-from cds_service.web.json_body import dump_json
-from tests.bad_days.service import JSON, full_call, until
+from cds_service.slow_clients import Seldom
+from tests.bad_days.service import FEEDBACK_URL, JSON, call, full_call, overridden
 from tests.hook_builders import SIGN_URL
+from tests.served import Served, served, slow_fhir
 
-_ESTABLISHED, _CLOSE_WAIT = "01", "08"
-"""Of /proc/net/tcp."""
-
-
-class Busy:
-    """A service that computes one call at a time, and the next when it may."""
-
-    def __init__(self) -> None:
-        self.computed: list[str] = []
-        self._may = threading.Semaphore(0)
-        self.url = ""
-
-    def advise(self, call: HookCall, _today: date) -> Guidance:
-        self.computed.append(call.instance)
-        assert self._may.acquire(timeout=20)
-        return Guidance((), {"cards": []})
-
-    def goes_on(self) -> None:
-        """It may compute what is left."""
-        self._may.release(100)
-
-    def calls(self, name: str) -> HTTPConnection:
-        """Somebody calls, and does not look for the answer yet."""
-        connection = HTTPConnection(urlsplit(self.url).netloc, timeout=20)
-        connection.request("POST", SIGN_URL, dump_json({**full_call(), "hookInstance": name}).encode(), JSON)
-        return connection
+pytestmark = pytest.mark.slow
+ONE_AT_A_TIME = {"workers": 1, "threads": 1, "fetch_deadline_seconds": 8, "log_format": "json"}
+LONG, SHORT = 1.6, 0.3
+"""Seconds that a call waits: more than anybody's patience counts for, and less."""
 
 
-@pytest.fixture
-def busy() -> Iterator[Busy]:
-    service = Busy()
-    with running(create_app(Settings(), advise=service.advise, open_to_all=True), threads=1) as service.url:
+@contextmanager
+def busy(folder: Path, seconds: float) -> Iterator[Served]:
+    """A service whose only thread is busy for so long with the first call."""
+    with (
+        slow_fhir(seconds) as fhir,
+        served(folder / "log", "--open", database=folder / "store.sqlite3", **ONE_AT_A_TIME) as service,
+    ):
+        first = Caller(service, SIGN_URL, call("patient", fhirServer=fhir.url))
+        assert fhir.asked.wait(10)
         yield service
-        service.goes_on()
+        assert first.status() == 200
 
 
-def connections(busy: Busy) -> int:
-    """Those that the service has not closed, whether or not the caller has."""
-    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    port = f":{urlsplit(busy.url).port:04X}"
-    return sum(here.endswith(port) and state in (_ESTABLISHED, _CLOSE_WAIT) for _, here, _, state, *_ in lines)
+class Caller:
+    """Somebody who has sent a request and has not looked for the answer yet."""
+
+    def __init__(self, service: Served, path: str, body: dict[str, object]):
+        self.instance = str(uuid.uuid4())
+        self._connection = HTTPConnection("127.0.0.1", service.port, timeout=20)
+        self._connection.request("POST", path, json.dumps({**body, "hookInstance": self.instance}, default=str), JSON)
+
+    def leaves(self) -> None:
+        self._connection.close()
+
+    def status(self) -> int:
+        found = self._connection.getresponse().status
+        self._connection.close()
+        return found
 
 
-def status(connection: HTTPConnection) -> int:
-    with closing(connection):
-        return connection.getresponse().status
+def logged(service: Served) -> dict[str, int]:
+    """hookInstance -> the status of the call, as the log tells it."""
+    lines = [json.loads(line) for line in service.log.read_text().splitlines() if '"event":"request"' in line]
+    return {line["instance"]: line["status"] for line in lines if "instance" in line}
 
 
-def test_who_leaves_before_the_turn_comes_is_not_computed_and_who_waits_is(busy: Busy) -> None:
-    first = busy.calls("first")
-    until(lambda: busy.computed == ["first"], 5, "the first is computed")
-    staying = busy.calls("waits")
-    leaving = [busy.calls(f"gives up {number}") for number in range(20)]
-    last = busy.calls("waits behind them")
-    for connection in leaving:
-        connection.close()
-    until(lambda: connections(busy) == 3, 5, "the service has seen that they left")
-    busy.goes_on()
-    assert [status(each) for each in (first, staying, last)] == [200, 200, 200]
-    assert busy.computed == ["first", "waits", "waits behind them"]
+def test_who_leaves_during_a_long_wait_is_not_computed_and_who_stays_is(tmp_path: Path) -> None:
+    with busy(tmp_path, LONG) as service:
+        leaving = [Caller(service, SIGN_URL, full_call()) for _ in range(5)]
+        staying = Caller(service, SIGN_URL, full_call())
+        for each in leaving:
+            each.leaves()
+        assert staying.status() == 200
+        found = logged(service)
+        assert [found[each.instance] for each in leaving] == [499] * 5
+        assert found[staying.instance] == 200
 
 
-def test_who_leaves_while_the_call_is_computed_keeps_nobody_from_an_answer(busy: Busy) -> None:
-    leaving = busy.calls("gives up")
-    until(lambda: busy.computed == ["gives up"], 5, "it is computed")
-    leaving.close()
-    staying = busy.calls("waits")
-    busy.goes_on()
-    assert status(staying) == 200
+def test_who_leaves_after_a_short_wait_is_computed_because_some_clients_only_seem_to_leave(tmp_path: Path) -> None:
+    with busy(tmp_path, SHORT) as service:
+        leaving, staying = Caller(service, SIGN_URL, full_call()), Caller(service, SIGN_URL, full_call())
+        leaving.leaves()
+        assert staying.status() == 200
+        assert logged(service)[leaving.instance] == 200
 
 
-def test_a_second_call_on_a_connection_is_answered_after_the_first(busy: Busy) -> None:
-    """Sent before the first is answered: read ahead, as far as one call."""
-    connection = busy.calls("first")
-    until(lambda: busy.computed == ["first"], 5, "the first is computed")
-    body = dump_json({**full_call(), "hookInstance": "second"}).encode()
-    head = f"POST {SIGN_URL} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
-    connection.sock.sendall(head.encode() + b"\r\n\r\n" + body)
-    busy.goes_on()
-    answered = b""
-    with closing(connection):
-        while answered.count(b"HTTP/1.1 200 OK") < 2:
-            piece = connection.sock.recv(65_536)
-            assert piece, "both are answered"
-            answered += piece
-    assert busy.computed == ["first", "second"]
+def test_feedback_of_who_does_not_wait_for_the_answer_is_kept_however_late_it_is_read(tmp_path: Path) -> None:
+    with busy(tmp_path, LONG) as service:
+        for number in range(5):
+            Caller(service, FEEDBACK_URL, {"feedback": [overridden(f"{number}" * 8)]}).leaves()
+        staying = Caller(service, FEEDBACK_URL, {"feedback": [overridden("9" * 8)]})
+        assert staying.status() == 200
+        lines = [json.loads(line) for line in service.log.read_text().splitlines()]
+        kept = [line["new"] for line in lines if line.get("route") == "feedback"]
+        assert kept == [1] * 6
+
+
+def test_how_long_a_call_waited_for_a_thread_is_told(tmp_path: Path) -> None:
+    with busy(tmp_path, LONG) as service:
+        waiting = Caller(service, SIGN_URL, full_call())
+        assert waiting.status() == 200
+        lines = [json.loads(line) for line in service.log.read_text().splitlines()]
+        (line,) = [line for line in lines if line.get("instance") == waiting.instance]
+        assert line["queue_ms"] > 500
+        assert line["ms"] > line["queue_ms"]
+
+
+def test_that_the_limit_of_connections_is_reached_is_not_said_for_each_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def said(message: str) -> bool:
+        return seldom.filter(logging.LogRecord("waitress", logging.WARNING, "", 0, message, (), None))
+
+    seldom, full = Seldom(), "total open connections reached the connection limit, no longer accepting"
+    assert [said(full), said(full), said(full), said("something else"), said("something else")] == [
+        *(True, False, False),
+        *(True, True),
+    ]
+    monkeypatch.setattr("cds_service.slow_clients.FULL_SECONDS", 0.0)
+    assert said(full)

@@ -16,7 +16,7 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10
 NO_HOOK = "none"
 SHOWN, WITHHELD = "shown", "withheld"
 KEPT, DROPPED = "kept", "dropped"
-STAGES = ("read", "wait", "gather", "facts", "assess", "present", "write")
+STAGES = ("queue", "read", "wait", "gather", "facts", "assess", "present", "write")
 INDICATORS = ("info", "warning", "critical")
 
 

@@ -14,6 +14,7 @@ from flask import Flask, Response, g, request
 
 from cds_service.log_lines import REQUEST, Line
 from cds_service.trace import Fact, Trace, request_id
+from cds_service.web import arrival
 
 _LOG = logging.getLogger("cds_service.calls")
 _UUID = re.compile(r"(urn:uuid:)?[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
@@ -68,9 +69,12 @@ def register(app: Flask, count: Count = lambda *_: None) -> None:
 
 
 def _start() -> None:
-    headers = request.headers
-    g.trace = Trace(request_id(headers.get("traceparent"), headers.get(REQUEST_HEADER)))
-    REQUEST.set(g.trace.request)
+    headers, environ = request.headers, request.environ
+    noticed = g.trace = Trace(request_id(headers.get("traceparent"), headers.get(REQUEST_HEADER)))
+    noticed.started = environ.get(arrival.SINCE, noticed.started)
+    noticed.has_left = environ.get(arrival.HAS_LEFT, noticed.has_left)
+    noticed.lap("queue")
+    REQUEST.set(noticed.request)
 
 
 def _end(_problem: BaseException | None) -> None:
