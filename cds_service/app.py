@@ -233,9 +233,9 @@ def make_server(
 
 
 @contextmanager
-def running(app: Flask, *, port: int = 0, threads: int = 16) -> Iterator[str]:
+def running(app: Flask, *, port: int = 0) -> Iterator[str]:
     """The app served on loopback in a thread while the block runs; gives its base URL. For the demo and for tests."""
-    server, ended = make_server(app, port=port, threads=threads), Event()
+    server, ended = make_server(app, port=port), Event()
     thread = Thread(target=server.run, args=(lambda: not ended.is_set(),), daemon=True)
     thread.start()
     try:

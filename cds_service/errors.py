@@ -6,7 +6,7 @@
     │   ├── UnavailableError       a door that cannot be guarded stays shut       → 503
     │   ├── UnknownServiceError    no such service id                             → 404
     │   ├── TooLargeError          the body is larger than we read                → 413
-    │   └── CallerLeftError        nobody waits for the answer any more           → 499, which nobody reads
+    │   └── CallerLeftError        nobody waits for the answer any more           → 499
     ├── KnowledgeError        a knowledge file or template is wrong          → start-up stops
     ├── SettingsError         the configuration is wrong                     → start-up stops
     └── StoreError            the database cannot be opened, read or written → start-up stops; later 503, for feedback
@@ -74,13 +74,15 @@ class UnavailableError(CallError):
 
 
 class CallerLeftError(CallError):
-    """The caller has closed the connection before the call's turn came. The status is for the log and the metrics."""
+    """The caller has closed the connection, or its sending side, before the call's turn came."""
 
     status = 499
     code = "timeout"
 
     def __init__(self) -> None:
-        super().__init__("the caller has left before the turn of this call came", mend="Send it again.")
+        super().__init__(
+            "the caller has left before the turn of this call came", mend="Send it again with a new token."
+        )
 
 
 class TooLargeError(CallError):

@@ -158,8 +158,9 @@ class _Connection(slow_clients.PacedChannel):
 
     def has_left(self) -> bool:
         """Has the client closed the connection, or its sending side? Looks, and takes nothing from it."""
+        line = self.socket  # the server takes it away when it closes the connection
         try:
-            return not self.socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            return line is None or not line.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:
             return False
         except OSError:

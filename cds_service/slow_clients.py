@@ -74,18 +74,20 @@ class PacedChannel(HTTPChannel):  # type: ignore[misc]
 
 
 class Seldom(logging.Filter):
-    """Lets the server say that connections are at their limit, or not any more, now and then and not for each."""
+    """Lets the server say that connections are at their limit, and that they are not, now and then and not for each."""
 
-    told = -FULL_SECONDS
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: dict[str, float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Is this to be said?"""
         if not record.msg.startswith("total open connections"):
             return True
         now = time.monotonic()
-        if now - self.told < FULL_SECONDS:
+        if now - self._told.get(record.msg, -FULL_SECONDS) < FULL_SECONDS:
             return False
-        self.told = now
+        self._told[record.msg] = now
         return True
 
 
