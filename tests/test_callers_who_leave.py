@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,10 +29,10 @@ LONG = 4.0
 
 
 @contextmanager
-def busy(folder: Path, seconds: float) -> Iterator[Served]:
-    """A service whose only thread is busy for so long with the first call."""
+def busy(folder: Path) -> Iterator[Served]:
+    """A service whose only thread is busy with the first call, for long."""
     with (
-        slow_fhir(seconds) as fhir,
+        slow_fhir(LONG) as fhir,
         served(folder / "log", "--open", database=folder / "store.sqlite3", **ONE_AT_A_TIME) as service,
     ):
         first = Caller(service, SIGN_URL, call("patient", fhirServer=fhir.url))
@@ -60,22 +61,26 @@ class Caller:
         return found
 
 
-def logged(service: Served) -> dict[str, int]:
-    """hookInstance -> the status of the call, as the log tells it."""
-    lines = [json.loads(line) for line in service.log.read_text().splitlines() if '"event":"request"' in line]
-    return {line["instance"]: line["status"] for line in lines if "instance" in line}
+def requests(service: Served) -> list[dict[str, Any]]:
+    """The line of the log for each request."""
+    return [json.loads(line) for line in service.log.read_text().splitlines() if '"event":"request"' in line]
+
+
+def calls(service: Served) -> dict[str, dict[str, Any]]:
+    """hookInstance -> its line of the log."""
+    return {line["instance"]: line for line in requests(service) if "instance" in line}
 
 
 def test_who_leaves_during_a_long_wait_is_not_computed_and_who_stays_is(tmp_path: Path) -> None:
-    with busy(tmp_path, LONG) as service:
+    with busy(tmp_path) as service:
         leaving = [Caller(service, SIGN_URL, full_call()) for _ in range(5)]
         staying = Caller(service, SIGN_URL, full_call())
         for each in leaving:
             each.leaves()
         assert staying.status() == 200
-        found = logged(service)
-        assert [found[each.instance] for each in leaving] == [499] * 5
-        assert found[staying.instance] == 200
+        found = calls(service)
+        assert [found[each.instance]["status"] for each in leaving] == [499] * 5
+        assert found[staying.instance]["status"] == 200
 
 
 def test_who_has_nothing_more_to_send_and_says_so_is_answered(tmp_path: Path) -> None:
@@ -87,22 +92,19 @@ def test_who_has_nothing_more_to_send_and_says_so_is_answered(tmp_path: Path) ->
 
 
 def test_feedback_of_who_does_not_wait_for_the_answer_is_kept_however_late_it_is_read(tmp_path: Path) -> None:
-    with busy(tmp_path, LONG) as service:
+    with busy(tmp_path) as service:
         for number in range(5):
             Caller(service, FEEDBACK_URL, {"feedback": [overridden(f"{number}" * 8)]}).leaves()
         staying = Caller(service, FEEDBACK_URL, {"feedback": [overridden("9" * 8)]})
         assert staying.status() == 200
-        lines = [json.loads(line) for line in service.log.read_text().splitlines()]
-        kept = [line["new"] for line in lines if line.get("route") == "feedback"]
-        assert kept == [1] * 6
+        assert [line["new"] for line in requests(service) if line["route"] == "feedback"] == [1] * 6
 
 
 def test_how_long_a_call_waited_for_a_thread_is_told(tmp_path: Path) -> None:
-    with busy(tmp_path, LONG) as service:
+    with busy(tmp_path) as service:
         waiting = Caller(service, SIGN_URL, full_call())
         assert waiting.status() == 200
-        lines = [json.loads(line) for line in service.log.read_text().splitlines()]
-        (line,) = [line for line in lines if line.get("instance") == waiting.instance]
+        line = calls(service)[waiting.instance]
         assert line["queue_ms"] > 500
         assert line["ms"] > line["queue_ms"]
 
