@@ -96,7 +96,14 @@ def create_app(
     _tell_metrics(metrics, health)
     desk = Desk(
         services=services(settings.canonical_base),
-        answer=_answering(parts, decide, silence, metrics, journal, extension_member(settings.canonical_base)),
+        answer=_answering(
+            parts,
+            decide,
+            silence=silence,
+            metrics=metrics,
+            journal=journal,
+            member=extension_member(settings.canonical_base),
+        ),
         health=health,
         database=_probe(journal, metrics),
         silent=silence.told(),
@@ -116,7 +123,7 @@ def create_app(
 
 
 def _answering(
-    parts: Parts | None, decide: Spine, silence: Silence, metrics: Metrics, journal: Journal | None, member: str
+    parts: Parts | None, decide: Spine, *, silence: Silence, metrics: Metrics, journal: Journal | None, member: str
 ) -> Answering:
     """What makes answers of decisions; without `parts` (tests, bench) cards have no topic that is known."""
     return Answering(
