@@ -129,24 +129,30 @@ def without_pause(port: int, following: Next, *, clients: int, seconds: float) -
 
 
 def at_a_rate(
-    port: int, following: Next, *, per_second: float, seconds: float, clients: int, each: Callable[[Answered], None]
+    port: int,
+    following: Next,
+    *,
+    per_second: Callable[[], float],
+    seconds: float,
+    clients: int,
+    each: Callable[[Answered], None],
 ) -> None:
-    """So many calls per second, each due at its moment, whether or not earlier ones are answered.
+    """As many calls per second as is said for each moment, each due at its own, whether or not others are answered.
 
     What waits for one of the `clients` to be free counts as waiting for the server.
     """
-    begun = time.perf_counter()
-    sent, due = 0, int(per_second * seconds)
+    due = time.perf_counter()
+    until = due + seconds
     with _lines(port, clients) as (idle, busy):
-        while sent < due or busy.get_map():
+        while due < until or busy.get_map():
             found: list[Answered] = []
             now = time.perf_counter()
-            while idle and sent < due and (at := begun + sent / per_second) <= now:
+            while idle and due < until and due <= now:
                 line = idle.pop()
-                if not _send(line, following, busy, found, at):
+                if not _send(line, following, busy, found, due):
                     idle.insert(0, line)
-                sent += 1
-            until_next = max(0.0, begun + sent / per_second - time.perf_counter()) if idle and sent < due else 0.1
+                due += 1 / per_second()
+            until_next = max(0.0, due - time.perf_counter()) if idle and due < until else 0.1
             idle += _finished(busy, found, until_next)
             for answered in found:
                 each(answered)

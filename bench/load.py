@@ -2,20 +2,25 @@
 
     .venv/bin/python bench/load.py                      # the documented run: 30 minutes at 70 %
     .venv/bin/python bench/load.py --minutes 2
+    .venv/bin/python bench/load.py --follow             # on a machine that others use too
     .venv/bin/python bench/load.py --database postgresql://cds@db.example.org/cds
 
 Starts `serve --open` with a database of its own and, beside it, a small FHIR server that answers after 40 ms, so that
 some calls wait for others. Most calls are order-signs of about 30 kB; some are order-selects, feedback, calls with a
 hole in the prefetch that is read from the FHIR server, and calls that are wrong. Measures the mixture by one client
-alone (its p99 without load), and by many without pause for a minute (what the service can do: a machine that is shared
-is now faster and now slower). Then calls come at their moments, at the share of that, whether or not earlier ones are
-answered, so that a delay counts for all that wait behind it. Meanwhile slow clients hold connections, and are replaced
-when the server closes them.
+alone (its p99 without load), and by many without pause for a minute (what the service can do). Then calls come at their
+moments, at the share of that, whether or not earlier ones are answered, so that a delay counts for all that wait behind
+it. Meanwhile slow clients hold connections, and are replaced when the server closes them.
+
+A virtual machine does not always do what it did in that minute: beside other guests of its host it can lose a third for
+a while, and 70 % of then is more than all of now. With --follow the share is of what can be done now: the rate goes up
+and down with the speed of the machine, measured by work that is not the service's (machine.py). A service that itself
+grows slower gets no fewer calls by that.
 
 Prints a line for each tenth of the time, then the bar: every answer as expected (no 5xx, none missing), memory of the
 last third at most 10 % above that of the first, p99 at most twice its value without load. Leaves with 1 where it is
-missed. Memory is that of all processes of the service, shared pages once. Each line also tells how much processor time
-the host of a virtual machine took away meanwhile.
+missed. Memory is that of all processes of the service, shared pages once. Each line also tells how fast the machine was
+meanwhile (100 %: as in the minute without pause), and how much processor time the host took away.
 """
 
 from __future__ import annotations
@@ -42,6 +47,7 @@ from pathlib import Path
 from typing import Any
 
 from calling import BEGINNINGS, BROKEN, Answered, at_a_rate, get, milliseconds, post, without_pause
+from machine import Machine
 from respond import PATH, body
 
 from cds_service.web.json_body import dump_json
@@ -206,17 +212,16 @@ class SlowOnes(threading.Thread):
 
 
 class Record:
-    """What became of the calls, and the memory, as time goes by."""
+    """What became of the calls, and the memory, as time goes by; a line for each tenth."""
 
-    def __init__(self, first: int, seconds: float):
+    def __init__(self, first: int, seconds: float, machine: Machine):
         self._first, self._step, self._begun = first, seconds / 30, time.perf_counter()
-        self._measured, self._told = 0, processor_time()
+        self._measured, self._machine = 0, machine
         self.taken: list[float] = []
         self.recent: list[Answered] = []
         self.bad: Counter[str] = Counter()
         self.count = 0
         self.memory: list[float] = []
-        self.tell: Callable[[float, list[Answered], float, float], None] = lambda *_: None
 
     def add(self, answered: Answered) -> None:
         """One more; now and then the memory is looked at, and a line told."""
@@ -230,29 +235,17 @@ class Record:
             self._measured += 1
             self.memory.append(memory(self._first))
             if self._measured % 3 == 0:
-                self.tell(elapsed, self.recent, self.memory[-1], self._stolen())
+                print_line(elapsed, self.recent, self.memory[-1], self._machine)
                 self.recent = []
 
-    def _stolen(self) -> float:
-        """Per cent of the processors' time that the host took since the last line."""
-        (stolen, whole), (before, whole_before) = processor_time(), self._told
-        self._told = stolen, whole
-        return 100 * (stolen - before) / max(1, whole - whole_before)
 
-
-def processor_time() -> tuple[int, int]:
-    """Of all processors since they were started, in ticks: taken by the host, and in all."""
-    ticks = [int(number) for number in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
-    return ticks[7], sum(ticks)
-
-
-def print_line(elapsed: float, recent: list[Answered], used: float, stolen: float) -> None:
+def print_line(elapsed: float, recent: list[Answered], used: float, machine: Machine) -> None:
     """What a tenth of the time was like."""
     failed = sum(each.status >= 500 or each.status == BROKEN for each in recent)
     print(
         f"{elapsed / 60:>6.1f} min {len(recent):>7} calls, {failed} failed"
         f"   p50 {milliseconds(recent, 50):6.1f} ms  p99 {milliseconds(recent, 99):6.1f} ms   {used:5.0f} MiB"
-        f"   stolen {stolen:.1f} %",
+        f"   {machine.since_told()}",
         flush=True,
     )
 
@@ -272,18 +265,26 @@ def missed(record: Record, alone: float) -> list[str]:
 def run(options: argparse.Namespace, database: str, log: Path) -> int:
     """The whole of it."""
     with upstream() as fhir, service(database, log) as (port, first):
-        following = calls(fhir)
+        following, machine = calls(fhir), Machine(body())
         without_pause(port, following, clients=8, seconds=2)
         alone = without_pause(port, following, clients=1, seconds=ALONE_SECONDS)
+        machine.measure()
         full = len(without_pause(port, following, clients=16, seconds=FULL_SECONDS)) / FULL_SECONDS
-        alone_p99, rate = milliseconds(alone, 99), full * options.percent / 100
+        machine.measured()
+        alone_p99 = milliseconds(alone, 99)
+        rate: float = full * options.percent / 100
+        how = ", as the machine's speed goes," if options.follow else ""
         print(f"alone: p50 {milliseconds(alone, 50):.1f} ms, p99 {alone_p99:.1f} ms")
-        print(f"at most {full:.0f} req/s of the mixture; now {rate:.0f} req/s for {options.minutes:g} minutes")
+        print(f"at most {full:.0f} req/s of the mixture; now {rate:.0f} req/s{how} for {options.minutes:g} minutes")
         slow = SlowOnes(port)
         slow.start()
-        record = Record(first, options.minutes * 60)
-        record.tell = print_line
-        at_a_rate(port, following, per_second=rate, seconds=options.minutes * 60, clients=CLIENTS, each=record.add)
+        seconds = options.minutes * 60
+        record = Record(first, seconds, machine)
+
+        def per_second() -> float:
+            return rate * machine.speed() if options.follow else rate
+
+        at_a_rate(port, following, per_second=per_second, seconds=seconds, clients=CLIENTS, each=record.add)
         slow.end()
         print(f"slow clients: {SLOW_AT_ONCE} at a time, {slow.closed} closed by the server")
         over = missed(record, alone_p99)
@@ -296,6 +297,7 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--minutes", type=float, default=30.0, help="how long (default 30)")
     options.add_argument("--percent", type=float, default=70.0, help="of what it can do (default 70)")
+    options.add_argument("--follow", action="store_true", help="the rate goes with the machine's speed (see above)")
     options.add_argument("--database", help="a file or URL instead of a new file in a temporary folder")
     options.add_argument("--log", type=Path, help="where the service's log goes (default: a temporary folder)")
     chosen = options.parse_args()
