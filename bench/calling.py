@@ -5,9 +5,11 @@ Knows HTTP/1.1 as far as our servers answer it: a status, a Content-Length, a bo
 
 from __future__ import annotations
 
+import itertools
 import selectors
 import socket
 import statistics
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -137,9 +139,10 @@ def at_a_rate(
     clients: int,
     each: Callable[[Answered], None],
 ) -> None:
-    """As many calls per second as is said for each moment, each due at its own, whether or not others are answered.
+    """Calls at a rate that may change, each due at its moment, whether or not earlier ones are answered.
 
-    What waits for one of the `clients` to be free counts as waiting for the server.
+    `per_second` is asked when a call is sent, and is above 0. What waits for one of the `clients` to be free counts as
+    waiting for the server.
     """
     due = time.perf_counter()
     until = due + seconds
@@ -240,3 +243,45 @@ def slow_clients(port: int, how: str, count: int) -> Iterator[list[socket.socket
             lines.append(line)
         time.sleep(0.5)
         yield lines
+
+
+SLOW_AT_ONCE = 40
+
+
+class SlowOnes(threading.Thread):
+    """Clients that begin requests and do not go on; whoever is closed is replaced."""
+
+    def __init__(self, port: int):
+        super().__init__(daemon=True)
+        self._port, self._ended, self.closed = port, threading.Event(), 0
+
+    def run(self) -> None:
+        """Until `end`."""
+        ways = itertools.cycle(BEGINNINGS.values())
+        with ExitStack() as opened:
+            lines: list[socket.socket] = []
+            while not self._ended.wait(0.5):
+                lines = [line for line in lines if not self._is_closed(line)]
+                while len(lines) < SLOW_AT_ONCE:
+                    line = opened.enter_context(socket.create_connection(("127.0.0.1", self._port), timeout=5))
+                    line.sendall(next(ways))
+                    line.setblocking(False)
+                    lines.append(line)
+
+    def _is_closed(self, line: socket.socket) -> bool:
+        try:
+            while piece := line.recv(65536):
+                if not piece:
+                    break
+        except BlockingIOError:
+            return False
+        except OSError:
+            pass
+        self.closed += 1
+        line.close()
+        return True
+
+    def end(self) -> None:
+        """Close them all."""
+        self._ended.set()
+        self.join()

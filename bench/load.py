@@ -7,15 +7,17 @@
 
 Starts `serve --open` with a database of its own and, beside it, a small FHIR server that answers after 40 ms, so that
 some calls wait for others. Most calls are order-signs of about 30 kB; some are order-selects, feedback, calls with a
-hole in the prefetch that is read from the FHIR server, and calls that are wrong. Measures the mixture by one client
-alone (its p99 without load), and by many without pause for a minute (what the service can do). Then calls come at their
-moments, at the share of that, whether or not earlier ones are answered, so that a delay counts for all that wait behind
-it. Meanwhile slow clients hold connections, and are replaced when the server closes them.
+hole in the prefetch that is read from the FHIR server, and calls that are wrong. Measures what the service can do by
+many clients without pause for a minute, and the p99 without load by one client alone. Then calls come at their moments,
+at the share of what it can do, whether or not earlier ones are answered, so that a delay counts for all that wait
+behind it. Meanwhile slow clients hold connections, and are replaced when the server closes them. At the end it is
+measured again what the service can do.
 
 A virtual machine does not always do what it did in that minute: beside other guests of its host it can lose a third for
 a while, and 70 % of then is more than all of now. With --follow the share is of what can be done now: the rate goes up
-and down with the speed of the machine, measured by work that is not the service's (machine.py). A service that itself
-grows slower gets no fewer calls by that.
+and down with the speed of the machine (machine.py), measured by work that is not the service's. It counts against the
+minute in which the machine was full of the service's work, so that what the service does can hardly lower the rate. On
+a machine of one's own both ways are the same.
 
 Prints a line for each tenth of the time, then the bar: every answer as expected (no 5xx, none missing), memory of the
 last third at most 10 % above that of the first, p99 at most twice its value without load. Leaves with 1 where it is
@@ -40,13 +42,13 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from calling import BEGINNINGS, BROKEN, Answered, at_a_rate, get, milliseconds, post, without_pause
+from calling import BROKEN, SLOW_AT_ONCE, Answered, Next, SlowOnes, at_a_rate, get, milliseconds, post, without_pause
 from machine import Machine
 from respond import PATH, body
 
@@ -55,9 +57,8 @@ from fhir_fixtures import hook_calls
 
 SELECT = "/cds-services/blinatumomab-order-select"
 UPSTREAM_SECONDS = 0.04
-SLOW_AT_ONCE = 40
 MEMORY_BAR, P99_BAR = 1.10, 2.0
-ALONE_SECONDS, FULL_SECONDS = 8.0, 60.0
+ALONE_SECONDS, FULL_SECONDS = 30.0, 60.0
 CLIENTS = 64
 WEIGHTS = {"order-sign": 70, "order-select": 12, "waits": 8, "feedback": 5, "wrong": 3, "discovery": 2}
 EXPECTED = {"wrong": 400}
@@ -74,6 +75,7 @@ class Upstream(BaseHTTPRequestHandler):
     """A FHIR server that knows nobody, after a while."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         time.sleep(UPSTREAM_SECONDS)
@@ -100,7 +102,7 @@ def upstream() -> Iterator[str]:
         server.server_close()
 
 
-def calls(fhir: str) -> Callable[[], tuple[str, bytes]]:
+def calls(fhir: str) -> Next:
     """What gives the next call: drawn by weight, with a fixed seed; each kind in several patients' shapes."""
     signs = [post(PATH, body())]
     selects = [post(SELECT, dump_json(call).encode()) for call in some("order-select", 6)]
@@ -172,71 +174,27 @@ def memory(first: int) -> float:
     return total / 1024
 
 
-class SlowOnes(threading.Thread):
-    """Clients that begin requests and do not go on; whoever is closed is replaced."""
-
-    def __init__(self, port: int):
-        super().__init__(daemon=True)
-        self._port, self._ended, self.closed = port, threading.Event(), 0
-
-    def run(self) -> None:
-        """Until `end`."""
-        ways = itertools.cycle(BEGINNINGS.values())
-        with ExitStack() as opened:
-            lines: list[socket.socket] = []
-            while not self._ended.wait(0.5):
-                lines = [line for line in lines if not self._is_closed(line)]
-                while len(lines) < SLOW_AT_ONCE:
-                    line = opened.enter_context(socket.create_connection(("127.0.0.1", self._port), timeout=5))
-                    line.sendall(next(ways))
-                    line.setblocking(False)
-                    lines.append(line)
-
-    def _is_closed(self, line: socket.socket) -> bool:
-        try:
-            while piece := line.recv(65536):
-                if not piece:
-                    break
-        except BlockingIOError:
-            return False
-        except OSError:
-            pass
-        self.closed += 1
-        line.close()
-        return True
-
-    def end(self) -> None:
-        """Close them all."""
-        self._ended.set()
-        self.join()
-
-
 class Record:
     """What became of the calls, and the memory, as time goes by; a line for each tenth."""
 
     def __init__(self, first: int, seconds: float, machine: Machine):
         self._first, self._step, self._begun = first, seconds / 30, time.perf_counter()
-        self._measured, self._machine = 0, machine
-        self.taken: list[float] = []
-        self.recent: list[Answered] = []
+        self._machine, self._told = machine, 0
+        self.answered: list[Answered] = []
         self.bad: Counter[str] = Counter()
-        self.count = 0
         self.memory: list[float] = []
 
     def add(self, answered: Answered) -> None:
         """One more; now and then the memory is looked at, and a line told."""
-        self.count += 1
-        self.recent.append(answered)
-        self.taken.append(answered.seconds * 1000)
+        self.answered.append(answered)
         if answered.status != EXPECTED.get(answered.kind, 200):
             self.bad[f"{answered.kind}: {answered.status or 'no answer'}"] += 1
         elapsed = time.perf_counter() - self._begun
-        if elapsed >= self._step * (self._measured + 1):
-            self._measured += 1
+        if elapsed >= self._step * (len(self.memory) + 1):
             self.memory.append(memory(self._first))
-            if self._measured % 3 == 0:
-                print_line(elapsed, self.recent, self.memory[-1], self._machine)
-                self.recent = []
+            if len(self.memory) % 3 == 0:
+                print_line(elapsed, self.answered[self._told :], self.memory[-1], self._machine)
+                self._told = len(self.answered)
 
 
 def print_line(elapsed: float, recent: list[Answered], used: float, machine: Machine) -> None:
@@ -250,46 +208,72 @@ def print_line(elapsed: float, recent: list[Answered], used: float, machine: Mac
     )
 
 
-def missed(record: Record, alone: float) -> list[str]:
+def missed(record: Record, alone: list[Answered]) -> list[str]:
     """Which bars were."""
     third = max(1, len(record.memory) // 3)
     grown = statistics.median(record.memory[-third:]) / statistics.median(record.memory[:third])
-    p99 = statistics.quantiles(record.taken, n=100)[98]
+    longer = milliseconds(record.answered, 99) / milliseconds(alone, 99)
+    print(f"under load: {percentiles(record.answered)}")
+    print(f"p99: {longer:.2f} times that without load (bar {P99_BAR:g})")
     print(f"memory: last third {grown:.3f} times the first (bar {MEMORY_BAR:g})")
-    print(f"p99: {p99:.1f} ms, {p99 / alone:.2f} times that without load (bar {P99_BAR:g})")
-    print(f"not as expected: {dict(record.bad) or 'none'} of {record.count} calls")
-    bars = {"answers": bool(record.bad), "memory": grown > MEMORY_BAR, "p99": p99 > P99_BAR * alone}
+    print(f"not as expected: {dict(record.bad) or 'none'} of {len(record.answered)} calls")
+    bars = {"answers": bool(record.bad), "memory": grown > MEMORY_BAR, "p99": longer > P99_BAR}
     return [name for name, over in bars.items() if over]
+
+
+def percentiles(found: list[Answered]) -> str:
+    """Of all calls, and of some kinds."""
+    kinds = {kind: [each for each in found if each.kind == kind] for kind in ("order-sign", "waits", "feedback")}
+    return ";  ".join(
+        f"{kind} p50 {milliseconds(some, 50):.1f} ms, p99 {milliseconds(some, 99):.1f} ms"
+        for kind, some in {"all": found, **kinds}.items()
+    )
+
+
+def at_most(port: int, following: Next) -> float:
+    """Calls per second without pause, over a minute."""
+    return len(without_pause(port, following, clients=16, seconds=FULL_SECONDS)) / FULL_SECONDS
 
 
 def run(options: argparse.Namespace, database: str, log: Path) -> int:
     """The whole of it."""
+    seconds: float = options.minutes * 60
     with upstream() as fhir, service(database, log) as (port, first):
         following, machine = calls(fhir), Machine(body())
         without_pause(port, following, clients=8, seconds=2)
+        with machine.as_base():
+            before = at_most(port, following)
+        print(f"at most {before:.0f} req/s of the mixture")
         alone = without_pause(port, following, clients=1, seconds=ALONE_SECONDS)
-        machine.measure()
-        full = len(without_pause(port, following, clients=16, seconds=FULL_SECONDS)) / FULL_SECONDS
-        machine.measured()
-        alone_p99 = milliseconds(alone, 99)
-        rate: float = full * options.percent / 100
-        how = ", as the machine's speed goes," if options.follow else ""
-        print(f"alone: p50 {milliseconds(alone, 50):.1f} ms, p99 {alone_p99:.1f} ms")
-        print(f"at most {full:.0f} req/s of the mixture; now {rate:.0f} req/s{how} for {options.minutes:g} minutes")
-        slow = SlowOnes(port)
-        slow.start()
-        seconds = options.minutes * 60
-        record = Record(first, seconds, machine)
-
-        def per_second() -> float:
-            return rate * machine.speed() if options.follow else rate
-
-        at_a_rate(port, following, per_second=per_second, seconds=seconds, clients=CLIENTS, each=record.add)
-        slow.end()
-        print(f"slow clients: {SLOW_AT_ONCE} at a time, {slow.closed} closed by the server")
-        over = missed(record, alone_p99)
+        print(f"alone: {percentiles(alone)}   {machine.since_told()}")
+        record = under_load(port, following, seconds, before * options.percent / 100, options.follow, machine, first)
+        mean = len(record.answered) / seconds
+        machine.since_told()
+        after = at_most(port, following)
+        print(f"at most {after:.0f} req/s afterwards, before {before:.0f}   {machine.since_told()}")
+        print(f"{mean:.0f} req/s came: {100 * mean / before:.0f} % of before, {100 * mean / after:.0f} % of afterwards")
+        over = missed(record, alone)
     print("missed: " + ", ".join(over) if over else "held")
     return 1 if over else 0
+
+
+def under_load(
+    port: int, following: Next, seconds: float, rate: float, follow: bool, machine: Machine, first: int
+) -> Record:
+    """So many calls a second (where the machine is as fast as it was), and slow clients beside them."""
+    print(
+        f"now {rate:.0f} req/s{', as the speed of the machine goes,' * follow} for {seconds / 60:g} minutes", flush=True
+    )
+    record, slow = Record(first, seconds, machine), SlowOnes(port)
+    slow.start()
+
+    def per_second() -> float:
+        return rate * machine.speed() if follow else rate
+
+    at_a_rate(port, following, per_second=per_second, seconds=seconds, clients=CLIENTS, each=record.add)
+    slow.end()
+    print(f"slow clients: {SLOW_AT_ONCE} at a time, {slow.closed} closed by the server")
+    return record
 
 
 def main() -> int:

@@ -1,9 +1,10 @@
 """How fast is this machine now? The host of a virtual machine, and its other guests, make it faster and slower.
 
-Two things slow it down, often by half and for a minute: the host gives a processor to somebody else (Linux counts that
-as stolen), and another guest computes on the same core (nobody counts that; the same work then takes longer). So a
-small piece of work like the service's own, the reading and writing of JSON, is done twenty times a second, and its
-processor time taken, which does not grow with what else this machine does.
+Two things slow it down, by up to a third and for a minute or so: the host gives a processor to somebody else (Linux
+counts that as stolen), and another guest computes on the same core (nobody counts that; the same work then takes
+longer). So a small piece of work like the service's own, the reading and writing of JSON, is done twenty times a second
+and its processor time taken, which what else this machine does makes little longer. Where a kernel counts stolen time
+as that of the work, it counts twice, and the machine is held for slower than it is.
 """
 
 from __future__ import annotations
@@ -13,10 +14,14 @@ import statistics
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PAUSE_SECONDS = 0.05
 WINDOW_SECONDS = 2.0
+SLOWEST = 0.1
+"""No machine is held for slower than this share of its speed as measured."""
 
 
 class Machine:
@@ -29,32 +34,31 @@ class Machine:
         self._text = text
         self._recent: deque[float] = deque(maxlen=round(WINDOW_SECONDS / PAUSE_SECONDS))
         self._since: list[float] = []
-        self._base, self._stolen_before = 1.0, processor_time()
+        self._base, self._told = 1.0, processor_time()
         threading.Thread(target=self._watch, daemon=True).start()
 
     def _watch(self) -> None:
-        before = processor_time()
+        ticks = deque([processor_time()], maxlen=self._recent.maxlen)
         while True:
             time.sleep(PAUSE_SECONDS)
             begun = time.thread_time()
             json.dumps(json.loads(self._text))
             taken = time.thread_time() - begun
-            before, known = processor_time(), before
-            speed = (1.0 - stolen(known, before)) / taken
+            ticks.append(processor_time())
+            speed = (1.0 - stolen(ticks[0], ticks[-1])) / taken
             self._recent.append(speed)
             self._since.append(speed)
 
-    def measure(self) -> None:
-        """The time begins against which all later speeds count."""
+    @contextmanager
+    def as_base(self) -> Iterator[None]:
+        """Its speed meanwhile is the one against which all later speeds count."""
         self._take()
-
-    def measured(self) -> None:
-        """That time is over."""
+        yield
         self._base, _ = self._take()
 
     def speed(self) -> float:
-        """Over the last two seconds; 1 where it is as fast as then."""
-        return statistics.fmean(list(self._recent)) / self._base
+        """Over the last two seconds; 1 where it is as fast as it was `as_base`."""
+        return max(SLOWEST, statistics.fmean(list(self._recent)) / self._base)
 
     def since_told(self) -> str:
         """Speed, and what the host took, since this was asked last."""
@@ -62,10 +66,10 @@ class Machine:
         return f"machine {100 * speed / self._base:3.0f} %, stolen {100 * taken:.1f} %"
 
     def _take(self) -> tuple[float, float]:
-        """Mean speed and share stolen since the last call."""
+        """Mean speed, and share stolen, since the last call."""
         speeds, self._since = self._since, []
-        before, self._stolen_before = self._stolen_before, processor_time()
-        return statistics.fmean(speeds), stolen(before, self._stolen_before)
+        before, self._told = self._told, processor_time()
+        return statistics.fmean(speeds or list(self._recent)), stolen(before, self._told)
 
 
 def processor_time() -> tuple[int, int]:
@@ -76,4 +80,4 @@ def processor_time() -> tuple[int, int]:
 
 def stolen(before: tuple[int, int], after: tuple[int, int]) -> float:
     """The share that the host took between two moments, 0 to 1."""
-    return (after[0] - before[0]) / max(1, after[1] - before[1])
+    return min(1.0, max(0.0, (after[0] - before[0]) / max(1, after[1] - before[1])))
