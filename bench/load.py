@@ -42,7 +42,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -246,7 +246,11 @@ def run(options: argparse.Namespace, database: str, log: Path) -> int:
         print(f"at most {before:.0f} req/s of the mixture")
         alone = without_pause(port, following, clients=1, seconds=ALONE_SECONDS)
         print(f"alone: {percentiles(alone)}   {machine.since_told()}")
-        record = under_load(port, following, seconds, before * options.percent / 100, options.follow, machine, first)
+        rate: float = before * options.percent / 100
+        how = ", as the speed of the machine goes," if options.follow else ""
+        print(f"now {rate:.0f} req/s{how} for {options.minutes:g} minutes", flush=True)
+        record = Record(first, seconds, machine)
+        under_load(port, following, record, seconds, lambda: rate * (machine.speed() if options.follow else 1.0))
         mean = len(record.answered) / seconds
         machine.since_told()
         after = at_most(port, following)
@@ -257,23 +261,13 @@ def run(options: argparse.Namespace, database: str, log: Path) -> int:
     return 1 if over else 0
 
 
-def under_load(
-    port: int, following: Next, seconds: float, rate: float, follow: bool, machine: Machine, first: int
-) -> Record:
-    """So many calls a second (where the machine is as fast as it was), and slow clients beside them."""
-    print(
-        f"now {rate:.0f} req/s{', as the speed of the machine goes,' * follow} for {seconds / 60:g} minutes", flush=True
-    )
-    record, slow = Record(first, seconds, machine), SlowOnes(port)
+def under_load(port: int, following: Next, record: Record, seconds: float, per_second: Callable[[], float]) -> None:
+    """Calls at this rate, and slow clients beside them."""
+    slow = SlowOnes(port)
     slow.start()
-
-    def per_second() -> float:
-        return rate * machine.speed() if follow else rate
-
     at_a_rate(port, following, per_second=per_second, seconds=seconds, clients=CLIENTS, each=record.add)
     slow.end()
     print(f"slow clients: {SLOW_AT_ONCE} at a time, {slow.closed} closed by the server")
-    return record
 
 
 def main() -> int:

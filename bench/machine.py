@@ -2,9 +2,9 @@
 
 Two things slow it down, by up to a third and for a minute or so: the host gives a processor to somebody else (Linux
 counts that as stolen), and another guest computes on the same core (nobody counts that; the same work then takes
-longer). So a small piece of work like the service's own, the reading and writing of JSON, is done twenty times a second
-and its processor time taken, which what else this machine does makes little longer. Where a kernel counts stolen time
-as that of the work, it counts twice, and the machine is held for slower than it is.
+longer). So a small piece of work like the service's own, the reading and writing of JSON, is done twenty times a
+second, and the processor time it took is looked at: other work on this machine makes that little longer. Some
+kernels count stolen time within it; then it counts twice, and the machine passes for slower than it is.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 PAUSE_SECONDS = 0.05
 WINDOW_SECONDS = 2.0
 SLOWEST = 0.1
-"""No machine is held for slower than this share of its speed as measured."""
+"""The least that `speed` says, whatever was measured."""
 
 
 class Machine:
