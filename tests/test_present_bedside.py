@@ -66,6 +66,15 @@ def test_a_steroid_is_never_called_due_before_what_speaks_against_it(code: str, 
 
 HOSPITAL = {
     "this cycle": ({"this_cycle_days": 9}, "first 9 days of this cycle in hospital"),
+    "start on day 9": (
+        {"this_cycle_days": 9, "days_left": 1, "start_day": 9},
+        "first 9 days of this cycle in hospital",
+    ),
+    "start on day 10": (
+        {"this_cycle_days": 9, "days_left": 0, "start_day": 10},
+        "supervision at each start and restart",
+    ),
+    "start day unknown": ({"this_cycle_days": 9, "days_left": None}, "first 9 days of this cycle in hospital"),
     "third cycle": ({"this_cycle_days": 0}, "supervision at each start and restart"),
     "cycle unknown": ({"this_cycle_days": None}, "in hospital cycle 1 first 3 days, cycle 2 first 2"),
     "no row": (
@@ -82,6 +91,15 @@ def test_monitoring_says_the_hospital_days_of_this_cycle(name: str) -> None:
     assert card["indicator"] == "info"
     assert expected in card["summary"]
     assert "CTCAE grade" in card["detail"]
+
+
+def test_a_restart_after_the_hospital_days_is_told_what_holds_at_the_restart_first() -> None:
+    over = {"this_cycle_days": 9, "days_left": 0, "start_day": 12}
+    detail = card_about("monitoring", document(hospitalisation=over))["detail"]
+    assert detail.startswith(
+        "- **At each start and restart of this cycle: supervision by a professional, or in hospital**"
+    )
+    assert "The hospital days are the first 9 of this cycle; this order starts on day 12" in detail
 
 
 def test_safety_puts_the_patient_first_by_severity_and_the_list_for_all_behind() -> None:

@@ -44,6 +44,17 @@ def test_an_order_that_starts_later_in_the_cycle_keeps_the_days_of_the_cycle() -
     assert judge("relapsed-refractory", cycle=1, day=8)["this_cycle_days"] == 9
 
 
+@pytest.mark.parametrize(
+    ("cycle", "day", "left"),
+    [(1, 1, 9), (1, 8, 2), (1, 9, 1), (1, 10, 0), (1, 12, 0), (2, 2, 1), (2, 3, 0), (3, 1, 0), (1, None, None)],
+)
+def test_the_hospital_days_that_are_left_count_from_the_start_of_the_order(
+    cycle: int, day: int | None, left: int | None
+) -> None:
+    found = judge("relapsed-refractory", cycle=cycle, day=day)
+    assert (found["days_left"], found["start_day"]) == (left, day)
+
+
 def test_without_the_cycle_the_days_of_this_cycle_are_unknown_and_the_row_is_shown() -> None:
     found = judge("relapsed-refractory", cycle=None)
     assert (found["this_cycle_days"], found["cycle1_days"], found["cycle2_days"]) == (None, 9, 2)

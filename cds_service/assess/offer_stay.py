@@ -25,29 +25,27 @@ _SUPERVISED = "supervis"
 
 def admission(case: Case, stay: SupervisionResult, halts: Sequence[str]) -> dict[str, Any] | None:
     """Hospital for the days of this cycle that are left; None where there are none, or the patient is admitted."""
-    day, days = case.course.day.value, stay.this_cycle_days
-    if halts or not stay.row or not days or day is None or not 1 <= day <= days or _admitted(case):
+    if halts or not stay.row or not stay.days_left or _admitted(case):
         return None
     start = case.order.start
     return {
         "cycle": case.course.cycle.value,
-        "days": days,
-        "first_day": day,
+        "days": stay.this_cycle_days,
+        "first_day": stay.start_day,
         "start": start.isoformat() if start else None,
-        "end": (start + timedelta(days=days - day)).isoformat() if start else None,
+        "end": (start + timedelta(days=stay.days_left - 1)).isoformat() if start else None,
         "citation": stay.row.citation,
     }
 
 
 def supervision(case: Case, label: Label, stay: SupervisionResult, halts: Sequence[str]) -> dict[str, Any] | None:
     """Supervision at a cycle start without hospital days, or at a restart outside of them. It has no stated length."""
-    day, days = case.course.day.value, stay.this_cycle_days
-    if halts or not stay.row or day is None or days is None or 1 <= day <= days or _admitted(case) or _ordered(case):
+    if halts or not stay.row or stay.days_left != 0 or _admitted(case) or _ordered(case):
         return None
     restarts = _restarts(label)
     hours = case.course.restart_interruption_hours.value
     restart = hours is not None and restarts.limits is not None and hours >= restarts.limits["hours"]
-    if day != 1 and not restart:
+    if stay.start_day != 1 and not restart:
         return None
     start = case.order.start
     return {

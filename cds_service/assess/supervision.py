@@ -17,7 +17,14 @@ class SupervisionResult:
 
     row: Supervision | None
     this_cycle_days: int | None
+    start_day: int | None
     reason: str
+
+    @property
+    def days_left(self) -> int | None:
+        """Of this cycle's hospital days, from the start of the order on; None where the cycle or the day is open."""
+        days, start = self.this_cycle_days, self.start_day
+        return None if days is None or start is None else max(0, days - start + 1)
 
     def document(self) -> dict[str, object]:
         """As the assessment document has it; without a row every number is null."""
@@ -25,6 +32,8 @@ class SupervisionResult:
         return {
             "label_row": row is not None,
             "this_cycle_days": self.this_cycle_days,
+            "days_left": self.days_left,
+            "start_day": self.start_day,
             "cycle1_days": row.cycle1_days if row else None,
             "cycle2_days": row.cycle2_days if row else None,
             "otherwise": row.otherwise if row else None,
@@ -38,15 +47,15 @@ class SupervisionResult:
 def assess_supervision(case: Case, label: Label, *, track: str | None) -> SupervisionResult:
     """How many days of this cycle in hospital. The cycle decides, even where the order starts later in it."""
     row = next((row for row in label.supervision if row.track == track), None)
+    cycle, start = case.course.cycle.value, case.course.day.value
     if row is None:
-        return SupervisionResult(None, None, without_row(track, "hospital days"))
-    cycle = case.course.cycle.value
+        return SupervisionResult(None, None, start, without_row(track, "hospital days"))
     if cycle is None:
-        return SupervisionResult(row, None, "The cycle is not stated: state it.")
+        return SupervisionResult(row, None, start, "The cycle is not stated: state it.")
     days = {1: row.cycle1_days, 2: row.cycle2_days}.get(cycle, 0)
     if days == 0:
-        return SupervisionResult(row, 0, f"Cycle {cycle}: supervision by a professional, or hospital.")
-    return SupervisionResult(row, days, f"Cycle {cycle}: hospital for the first {days} days.")
+        return SupervisionResult(row, 0, start, f"Cycle {cycle}: supervision by a professional, or hospital.")
+    return SupervisionResult(row, days, start, f"Cycle {cycle}: hospital for the first {days} days.")
 
 
 def without_row(track: str | None, what: str) -> str:
