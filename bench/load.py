@@ -8,26 +8,28 @@
 Starts `serve --open` with a database of its own and, beside it, a small FHIR server that answers after 40 ms, so that
 some calls wait for others. Most calls are order-signs of about 30 kB; some are order-selects, feedback, calls with a
 hole in the prefetch that is read from the FHIR server, and calls that are wrong. Measures what the service can do by
-many clients without pause for a minute, and the p99 without load by one client alone. Then calls come at their moments,
-at the share of what it can do, whether or not earlier ones are answered, so that a delay counts for all that wait
-behind it. Meanwhile slow clients hold connections, and are replaced when the server closes them. At the end it is
-measured again what the service can do.
+many clients without pause, in six slices of ten seconds, each followed by one at the share of it; and the p99 without
+load by one client alone. Then calls come at their moments, at the share of what it can do, whether or not earlier ones
+are answered, so that a delay counts for all that wait behind it. Meanwhile slow clients hold connections, and are
+replaced when the server closes them. At the end it is measured again what the service can do.
 
 A virtual machine does not always do what it did in that minute: beside other guests of its host it can lose a third for
 a while, and 70 % of then is more than all of now. With --follow the share is of what can be done now: the rate goes up
-and down with the speed of the machine (machine.py), measured by work that is not the service's. It counts against the
-minute in which the machine was full of the service's work, so that what the service does can hardly lower the rate. On
-a machine of one's own both ways are the same.
+and down with the speed of the machine (machine.py), measured by work that is not the service's. That work, too, is
+slower the busier the machine is, so its speed counts against the slices at the share, which are as busy as the run. The
+line about what can be done afterwards tells how much slower it is on a machine that is full, which is the most that the
+service itself could lower the rate by. On a machine of one's own both ways are the same.
 
 Prints a line for each tenth of the time, then the bar: every answer as expected (no 5xx, none missing), memory of the
 last third at most 10 % above that of the first, p99 at most twice its value without load. Leaves with 1 where it is
 missed. Memory is that of all processes of the service, shared pages once. Each line also tells how fast the machine was
-meanwhile (100 %: as in the minute without pause), and how much processor time the host took away.
+meanwhile (100 %: as in the slices at the share), and how much processor time the host took away.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import itertools
 import json
 import os
@@ -59,6 +61,7 @@ SELECT = "/cds-services/blinatumomab-order-select"
 UPSTREAM_SECONDS = 0.04
 MEMORY_BAR, P99_BAR = 1.10, 2.0
 ALONE_SECONDS, FULL_SECONDS = 30.0, 60.0
+SLICES = 6
 CLIENTS = 64
 WEIGHTS = {"order-sign": 70, "order-select": 12, "waits": 8, "feedback": 5, "wrong": 3, "discovery": 2}
 EXPECTED = {"wrong": 400}
@@ -235,18 +238,32 @@ def at_most(port: int, following: Next) -> float:
     return len(without_pause(port, following, clients=16, seconds=FULL_SECONDS)) / FULL_SECONDS
 
 
+def in_slices(port: int, following: Next, share: float, machine: Machine) -> float:
+    """The same in slices, each followed by one at this share of it, which is the machine's base."""
+    seconds, done = FULL_SECONDS / SLICES, 0
+    for slices in range(1, SLICES + 1):
+        done += len(without_pause(port, following, clients=16, seconds=seconds))
+        with machine.as_base():
+            steadily(port, following, rate=share * done / (slices * seconds), seconds=seconds)
+    return done / FULL_SECONDS
+
+
+def steadily(port: int, following: Next, *, rate: float, seconds: float) -> None:
+    """Calls at this rate, whatever becomes of them."""
+    at_a_rate(port, following, per_second=lambda: rate, seconds=seconds, clients=CLIENTS, each=lambda answered: None)
+
+
 def run(options: argparse.Namespace, database: str, log: Path) -> int:
     """The whole of it."""
-    seconds: float = options.minutes * 60
+    seconds, share = options.minutes * 60, options.percent / 100
     with upstream() as fhir, service(database, log) as (port, first):
         following, machine = calls(fhir), Machine(body())
         without_pause(port, following, clients=8, seconds=2)
-        with machine.as_base():
-            before = at_most(port, following)
-        print(f"at most {before:.0f} req/s of the mixture")
+        before = in_slices(port, following, share, machine)
+        print(f"at most {before:.0f} req/s of the mixture", flush=True)
         alone = without_pause(port, following, clients=1, seconds=ALONE_SECONDS)
         print(f"alone: {percentiles(alone)}   {machine.since_told()}")
-        rate: float = before * options.percent / 100
+        rate = before * share
         how = ", as the speed of the machine goes," if options.follow else ""
         print(f"now {rate:.0f} req/s{how} for {options.minutes:g} minutes", flush=True)
         record = Record(first, seconds, machine)
@@ -279,6 +296,7 @@ def main() -> int:
     options.add_argument("--database", help="a file or URL instead of a new file in a temporary folder")
     options.add_argument("--log", type=Path, help="where the service's log goes (default: a temporary folder)")
     chosen = options.parse_args()
+    gc.set_threshold(700, 10, 1_000_000)  # to look through all that is kept of the calls would hold up those to come
     with tempfile.TemporaryDirectory() as folder:
         log = chosen.log or Path(folder) / "log"
         return run(chosen, chosen.database or str(Path(folder) / "store.sqlite3"), log)

@@ -34,6 +34,7 @@ class Machine:
         self._text = text
         self._recent: deque[float] = deque(maxlen=round(WINDOW_SECONDS / PAUSE_SECONDS))
         self._since: list[float] = []
+        self._as_base: list[float] = []
         self._base, self._told = 1.0, processor_time()
         threading.Thread(target=self._watch, daemon=True).start()
 
@@ -51,10 +52,12 @@ class Machine:
 
     @contextmanager
     def as_base(self) -> Iterator[None]:
-        """Its speed meanwhile is the one against which all later speeds count."""
+        """Its speed meanwhile, and at other such times, is the one against which all later speeds count."""
         self._take()
         yield
-        self._base, _ = self._take()
+        speeds, _ = self._take()
+        self._as_base += speeds
+        self._base = statistics.fmean(self._as_base)
 
     def speed(self) -> float:
         """Over the last two seconds; 1 where it is as fast as it was `as_base`."""
@@ -62,14 +65,14 @@ class Machine:
 
     def since_told(self) -> str:
         """Speed, and what the host took, since this was asked last."""
-        speed, taken = self._take()
-        return f"machine {100 * speed / self._base:3.0f} %, stolen {100 * taken:.1f} %"
+        speeds, taken = self._take()
+        return f"machine {100 * statistics.fmean(speeds) / self._base:3.0f} %, stolen {100 * taken:.1f} %"
 
-    def _take(self) -> tuple[float, float]:
-        """Mean speed, and share stolen, since the last call."""
+    def _take(self) -> tuple[list[float], float]:
+        """Its speeds, and the share stolen, since the last call."""
         speeds, self._since = self._since, []
         before, self._told = self._told, processor_time()
-        return statistics.fmean(speeds or list(self._recent)), stolen(before, self._told)
+        return speeds or list(self._recent), stolen(before, self._told)
 
 
 def processor_time() -> tuple[int, int]:
