@@ -40,13 +40,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -95,14 +95,15 @@ class Upstream(BaseHTTPRequestHandler):
 
 @contextmanager
 def upstream() -> Iterator[str]:
-    """The FHIR server while it runs: its base."""
-    server = Server(("127.0.0.1", 0), Upstream)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/r4"
-    finally:
-        server.shutdown()
-        server.server_close()
+    """The FHIR server while it runs: its base. A process of its own: the calls here shall not hold up its answers."""
+    with Server(("127.0.0.1", 0), Upstream) as server:
+        process = get_context("fork").Process(target=server.serve_forever, daemon=True)
+        process.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/r4"
+        finally:
+            process.terminate()
+            process.join()
 
 
 def calls(fhir: str) -> Next:
