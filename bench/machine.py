@@ -3,8 +3,8 @@
 Two things slow it down, by up to a third and for a minute or so: the host gives a processor to somebody else (Linux
 counts that as stolen), and another guest computes on the same core (nobody counts that; the same work then takes
 longer). So a small piece of work like the service's own, the reading and writing of JSON, is done twenty times a
-second, and the processor time it took is looked at: other work on this machine makes that little longer. Some
-kernels count stolen time within it; then it counts twice, and the machine passes for slower than it is.
+second, and the processor time it took is looked at. Other work on this machine makes that longer too, by a few
+percent. Some kernels count stolen time within it; then it counts twice, and the machine passes for slower than it is.
 """
 
 from __future__ import annotations

@@ -72,10 +72,14 @@ HOSPITAL = {
     ),
     "start on day 10": (
         {"this_cycle_days": 9, "days_left": 0, "start_day": 10},
-        "supervision at each start and restart",
+        "supervision or hospital at each start and restart",
+    ),
+    "new cycle after a long interruption": (
+        {"this_cycle_days": 9, "days_left": None, "start_day": 12, "new_cycle": True},
+        "in hospital cycle 1 first 3 days, cycle 2 first 2",
     ),
     "start day unknown": ({"this_cycle_days": 9, "days_left": None}, "first 9 days of this cycle in hospital"),
-    "third cycle": ({"this_cycle_days": 0}, "supervision at each start and restart"),
+    "third cycle": ({"this_cycle_days": 0}, "supervision or hospital at each start and restart"),
     "cycle unknown": ({"this_cycle_days": None}, "in hospital cycle 1 first 3 days, cycle 2 first 2"),
     "no row": (
         {"label_row": False, "this_cycle_days": None, "cycle1_days": None, "cycle2_days": None, "otherwise": None},
@@ -99,7 +103,7 @@ def test_a_restart_after_the_hospital_days_is_told_what_holds_at_the_restart_fir
     assert detail.startswith(
         "- **At each start and restart of this cycle: supervision by a professional, or in hospital**"
     )
-    assert "The hospital days are the first 9 of this cycle; this order starts on day 12" in detail
+    assert "The hospital days are the first 9 of this cycle; this order starts after them" in detail
 
 
 def test_safety_puts_the_patient_first_by_severity_and_the_list_for_all_behind() -> None:
@@ -206,3 +210,22 @@ def test_every_moment_of_the_premedication_stands_in_the_first_lines() -> None:
         "premedication", document(premedication={**changes, "applies_now": True, "already_ordered": "no"})
     )
     assert "Due in this order: start of cycle 1; day 8 step (no order found)." in first_lines(card)
+
+
+@pytest.mark.parametrize(
+    ("name", "shortened"),
+    [
+        ("this cycle", "first 9 days of this cycle in hospital"),
+        ("start on day 10", "supervision or hospital at each start and restart"),
+        ("third cycle", "supervision or hospital at each start and restart"),
+        ("cycle unknown", "hospital days open, see cycle"),
+        ("no row", "hospital days follow the protocol"),
+    ],
+)
+def test_beside_other_orders_the_headline_still_says_what_is_open_about_the_hospital_days(
+    name: str, shortened: str
+) -> None:
+    open_cycle, other = (document(hospitalisation=HOSPITAL[each][0]) for each in ("cycle unknown", name))
+    summaries = [card["summary"] for card in cards_for(open_cycle, other) if topic(card) == "monitoring"]
+    assert any(shortened in summary for summary in summaries), summaries
+    assert all(len(summary) < 140 for summary in summaries)

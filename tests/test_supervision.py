@@ -55,6 +55,25 @@ def test_the_hospital_days_that_are_left_count_from_the_start_of_the_order(
     assert (found["days_left"], found["start_day"]) == (left, day)
 
 
+@pytest.mark.parametrize(
+    ("hours", "reason", "day", "new_cycle"),
+    [
+        (168, "crs", 14, False),
+        (169, "crs", 14, True),
+        (169, "administrative", 14, False),
+        (169, "crs", 1, False),
+        (None, "crs", 14, False),
+    ],
+)
+def test_after_more_than_7_days_of_an_adverse_event_the_old_cycle_tells_no_days_left(
+    hours: int | None, reason: str, day: int, new_cycle: bool
+) -> None:
+    found = judge("relapsed-refractory", cycle=1, day=day, restart_reason=reason, restart_interruption_hours=hours)
+    assert found["new_cycle"] is new_cycle
+    assert (found["days_left"] is None) is new_cycle
+    assert ("new cycle begins" in found["reason"]) is new_cycle
+
+
 def test_without_the_cycle_the_days_of_this_cycle_are_unknown_and_the_row_is_shown() -> None:
     found = judge("relapsed-refractory", cycle=None)
     assert (found["this_cycle_days"], found["cycle1_days"], found["cycle2_days"]) == (None, 9, 2)

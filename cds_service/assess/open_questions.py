@@ -90,6 +90,7 @@ def _of_the_moment(case: Case, document: Mapping[str, Any]) -> Iterator[Asked]:
         ("cycle", "hospitalisation", days["label_row"] and days["this_cycle_days"] is None and not cycle_known),
         ("day", "dose", nameless and not day_known),
         ("day", "premedication", undated and not day_known),
+        ("day", "hospitalisation", bool(days["this_cycle_days"]) and not day_known),
         ("restart-interruption-hours", "premedication", undated and cycle_known and day_known and _of_no_length(case)),
     )
     settled = dose["toxicity_action"] not in _UNSETTLED

@@ -1,14 +1,18 @@
 """Days in hospital by track and cycle; from the third cycle on, and for restarts, supervision.
 
-No row for a use without a label row: the protocol is followed, and nobody is told that no admission is needed.
+No row for a use without a label row: the protocol is followed, and nobody is told that no admission is needed. After
+an interruption so long that a new cycle begins, how many days are left is open until its cycle and day are stated.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cds_service.assess.toxicity import begins_new_cycle
 from cds_service.facts.model import Case
 from cds_service.knowledge.label import CONFIRM_GRADES, Label, Supervision
+
+_NEW_CYCLE = "Interrupted for more than 7 days by an adverse event: a new cycle begins. State the new cycle, and day 1."
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,21 +23,24 @@ class SupervisionResult:
     this_cycle_days: int | None
     start_day: int | None
     reason: str
+    new_cycle: bool = False
+    """A new cycle begins by the length of the interruption, and the order still states a day of the old one."""
 
     @property
     def days_left(self) -> int | None:
         """Of this cycle's hospital days, from the start of the order on; None where the cycle or the day is open."""
         days, start = self.this_cycle_days, self.start_day
-        return None if days is None or start is None else max(0, days - start + 1)
+        return None if days is None or start is None or self.new_cycle else max(0, days - start + 1)
 
     def document(self) -> dict[str, object]:
-        """As the assessment document has it; without a row every number is null."""
+        """As the assessment document has it; without a row every number of days is null."""
         row = self.row
         return {
             "label_row": row is not None,
             "this_cycle_days": self.this_cycle_days,
             "days_left": self.days_left,
             "start_day": self.start_day,
+            "new_cycle": self.new_cycle,
             "cycle1_days": row.cycle1_days if row else None,
             "cycle2_days": row.cycle2_days if row else None,
             "otherwise": row.otherwise if row else None,
@@ -55,6 +62,8 @@ def assess_supervision(case: Case, label: Label, *, track: str | None) -> Superv
     days = {1: row.cycle1_days, 2: row.cycle2_days}.get(cycle, 0)
     if days == 0:
         return SupervisionResult(row, 0, start, f"Cycle {cycle}: supervision by a professional, or hospital.")
+    if start not in (None, 1) and begins_new_cycle(case.course):
+        return SupervisionResult(row, days, start, _NEW_CYCLE, new_cycle=True)
     return SupervisionResult(row, days, start, f"Cycle {cycle}: hospital for the first {days} days.")
 
 

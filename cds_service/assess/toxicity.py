@@ -216,6 +216,12 @@ def _open(needs: tuple[Need, ...], rule: ToxicityRule | None = None) -> _Outcome
     return _Outcome(UNKNOWN, "The label's table cannot be applied yet: answers are missing.", rule, needs)
 
 
+def begins_new_cycle(course: Course) -> bool:
+    """Did an adverse event interrupt for so long that a new cycle begins? False where the length is not stated."""
+    hours = course.restart_interruption_hours.value
+    return course.restart_reason.value in _EVENTS and hours is not None and hours > SAME_CYCLE_HOURS
+
+
 def _cycle_says(course: Course) -> str | None:
     hours = course.restart_interruption_hours.value
     if hours is None:

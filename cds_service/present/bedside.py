@@ -124,9 +124,8 @@ def monitoring_values(document: Document) -> dict[str, object]:
     return {
         "label_row": bool(stay.get("label_row")),
         "no_such_row": document["dose"].get("track") == "none",
-        "days": stay.get("this_cycle_days"),
+        "days": None if stay.get("new_cycle") else stay.get("this_cycle_days"),
         "days_over": bool(stay.get("this_cycle_days")) and stay.get("days_left") == 0,
-        "start_day": stay.get("start_day"),
         "first_cycle_days": stay.get("cycle1_days"),
         "second_cycle_days": stay.get("cycle2_days"),
         "otherwise": OTHERWISE.get(stay.get("otherwise") or "", words.bare(stay.get("otherwise"))),
