@@ -74,6 +74,11 @@ def test_after_more_than_7_days_of_an_adverse_event_the_old_cycle_tells_no_days_
     assert ("new cycle begins" in found["reason"]) is new_cycle
 
 
+def test_an_interruption_of_unstated_reason_beside_a_toxicity_grade_begins_a_new_cycle_here_too() -> None:
+    given = {"cycle": 1, "day": 14, "restart_interruption_hours": 240, "toxicity_grade": 3}
+    assert judge("relapsed-refractory", **given)["new_cycle"] is True
+
+
 def test_without_the_cycle_the_days_of_this_cycle_are_unknown_and_the_row_is_shown() -> None:
     found = judge("relapsed-refractory", cycle=None)
     assert (found["this_cycle_days"], found["cycle1_days"], found["cycle2_days"]) == (None, 9, 2)

@@ -88,9 +88,9 @@ class _Outcome:
 def judge_restart(case: Case, label: Label, body: Body, track: Track) -> Toxicity | None:
     """What the table says; None when this order does not restart after toxicity (no such reason, no such answers)."""
     course = case.course
-    event = course.restart_reason.value if course.restart_reason.value in _EVENTS else None
-    if event is None and not _speaks_of_toxicity(course):
+    if not _after_toxicity(course):
         return None
+    event = course.restart_reason.value if course.restart_reason.value in _EVENTS else None
     outcome = _outcome(course, event, label)
     rows = restart_rows(outcome.rule, label, track) if outcome.rule and outcome.action == RESTART else ()
     first = label.toxicity_rules[0]
@@ -113,10 +113,14 @@ def judge_restart(case: Case, label: Label, body: Body, track: Track) -> Toxicit
     )
 
 
-def _speaks_of_toxicity(course: Course) -> bool:
-    """Answers that only a toxicity can have given; 'no seizures' and 'not at the step dose' are not among them."""
+def _after_toxicity(course: Course) -> bool:
+    """The reason of the restart, or answers that only a toxicity can have given.
+
+    'No seizures' and 'not at the step dose' are not among them.
+    """
     return bool(
-        course.toxicity_grade.known
+        course.restart_reason.value in _EVENTS
+        or course.toxicity_grade.known
         or course.toxicity_grade_now.known
         or course.toxicity_days_to_resolve.known
         or course.toxicity_days_at_grade_1_or_less.known
@@ -219,16 +223,15 @@ def _open(needs: tuple[Need, ...], rule: ToxicityRule | None = None) -> _Outcome
 def begins_new_cycle(course: Course) -> bool:
     """Did an adverse event interrupt for so long that a new cycle begins? False where the length is not stated."""
     hours = course.restart_interruption_hours.value
-    return course.restart_reason.value in _EVENTS and hours is not None and hours > SAME_CYCLE_HOURS
+    return hours is not None and hours > SAME_CYCLE_HOURS and _after_toxicity(course)
 
 
 def _cycle_says(course: Course) -> str | None:
-    hours = course.restart_interruption_hours.value
-    if hours is None:
+    if course.restart_interruption_hours.value is None:
         return "Up to 7 days of interruption stay in the same cycle (28 infusion days in all); longer starts a new one."
-    if hours <= SAME_CYCLE_HOURS:
-        return "Interrupted for 7 days or less: the same cycle goes on, to 28 infusion days in all."
-    return "Interrupted for more than 7 days: a new cycle begins."
+    if begins_new_cycle(course):
+        return "Interrupted for more than 7 days: a new cycle begins."
+    return "Interrupted for 7 days or less: the same cycle goes on, to 28 infusion days in all."
 
 
 def _evidence(course: Course) -> tuple[Evidence, ...]:
