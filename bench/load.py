@@ -46,72 +46,24 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from calling import BROKEN, SLOW_AT_ONCE, Answered, Next, SlowOnes, at_a_rate, get, milliseconds, post, without_pause
 from machine import Machine
 from respond import PATH, body
+from upstream import upstream
 
 from cds_service.web.json_body import dump_json
 from fhir_fixtures import hook_calls
 
 SELECT = "/cds-services/blinatumomab-order-select"
-UPSTREAM_SECONDS = 0.04
 MEMORY_BAR, P99_BAR, RATE_BAR = 1.10, 2.0, 0.95
 ALONE_SECONDS, FULL_SECONDS = 30.0, 60.0
 SLICES = 6
 CLIENTS = 64
 WEIGHTS = {"order-sign": 70, "order-select": 12, "waits": 8, "feedback": 5, "wrong": 3, "discovery": 2}
 EXPECTED = {"wrong": 400}
-
-
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away is no news."""
-
-
-class Upstream(BaseHTTPRequestHandler):
-    """A FHIR server that knows nobody, after a while."""
-
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def do_GET(self) -> None:
-        time.sleep(UPSTREAM_SECONDS)
-        answer = b'{"resourceType":"Bundle","type":"searchset","entry":[]}'
-        self.send_response(200)
-        self.send_header("Content-Type", "application/fhir+json")
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
-
-
-def answer_calls(server: Server) -> None:
-    """Until it is terminated; Ctrl-C is for whoever began it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    server.serve_forever()
-
-
-@contextmanager
-def upstream() -> Iterator[str]:
-    """The FHIR server while it runs: its base. A process of its own: the calls here shall not hold up its answers."""
-    with Server(("127.0.0.1", 0), Upstream) as server:
-        process = get_context("fork").Process(target=answer_calls, args=(server,), daemon=True)
-        process.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}/r4"
-        finally:
-            process.terminate()
-            process.join()
 
 
 def calls(fhir: str) -> Next:
