@@ -64,7 +64,10 @@ def main() -> None:
     "--open", "open_to_all", is_flag=True, help="Anyone may call. For sandboxes with synthetic patients only."
 )
 @click.option(
-    "--workers", type=click.IntRange(1, 64), default=None, help="Processes that answer. Default: one per processor."
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=None,
+    help="Processes that answer. Default: two per processor, at most 8.",
 )
 @click.option(
     "--threads", type=click.IntRange(1, 128), default=None, help="Calls at a time, of each worker. Default: 16."

@@ -108,7 +108,7 @@ class Settings(BaseSettings):
         description="host:port of its own for /metrics; empty: on the service's port, for this machine only",
     )
     # --- processes -------------------------------------------------------------------------------------
-    workers: int | None = Field(None, ge=1, le=64, description="processes that answer; unset: one for each processor")
+    workers: int | None = Field(None, ge=1, le=64, description="processes that answer; unset: two for each processor")
     threads: int = Field(16, ge=1, le=128, description="calls at the same time, of each worker")
     drain_seconds: float = Field(
         20.0, ge=1, le=600, description="to answer what has been asked and write what is to be kept, when told to end"

@@ -23,6 +23,7 @@ import requests
 
 from cds_service import slow_clients
 from cds_service.app import create_app, make_server
+from cds_service.commands.serving import usual_workers
 from cds_service.guidance import Guidance
 from cds_service.hooks.call import HookCall
 from cds_service.settings import Settings
@@ -359,6 +360,11 @@ def test_workers_are_started_replaced_and_ended(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("processors", "expected"), [(1, 2), (2, 4), (4, 8), (5, 8), (64, 8)])
+def test_two_workers_for_each_processor_and_no_more_than_eight(processors: int, expected: int) -> None:
+    assert usual_workers(processors) == expected
+
+
 def test_told_twice_it_waits_for_nobody(tmp_path: Path) -> None:
     script = SCRIPT.replace("WORK", "def work(life): works(life) or time.sleep(60)").replace(
         "drain_seconds=2", "drain_seconds=60"

@@ -32,8 +32,11 @@ from cds_service.workers import Life, Workers
 _LOG = logging.getLogger("cds_service.workers")
 _FLUSH_SECONDS = 3.0
 """Of the time to end: for the journal, once the calls are answered."""
+_WORKERS_EACH_PROCESSOR = 2
+"""Of somebody who sets nothing. Connections stay with the worker that took them: one whose calls pile up can so use the
+processor that another leaves idle, and fewer calls stand still where a host takes a processor away for a moment."""
 _MOST_BY_DEFAULT = 8
-"""Workers of somebody who sets nothing, on however large a machine."""
+"""On however large a machine."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def start(
     except click.ClickException as mistake:  # of what could be seen only by making it
         raise click.UsageError(f"the service does not start:\n  - {mistake.message}") from mistake
     parts = _warm(ready.parts, secret, remarks)
-    processes = Processes(workers or settings.workers or processors(), threads or settings.threads)
+    processes = Processes(workers or settings.workers or usual_workers(processors()), threads or settings.threads)
     _tell(ready, host, open_to_all, processes, remarks)
     loopback = open_to_all and is_loopback(host)
     with metrics.share_files():
@@ -82,15 +85,20 @@ def _log(settings: Settings, remarks: Console) -> Console:
     return Console(file=cast(TextIO, log_lines.Remarks()), width=10_000, highlight=False)
 
 
+def usual_workers(usable: int) -> int:
+    """How many processes answer where nobody says so, on so many processors."""
+    return min(_WORKERS_EACH_PROCESSOR * usable, _MOST_BY_DEFAULT)
+
+
 def processors() -> int:
-    """How many processors this process may use, by its affinity and the quota of its container; at most some."""
+    """How many processors this process may use, by its affinity and the quota of its container."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
         usable = min(usable, -(-int(quota) // int(period)))
     except (OSError, ValueError):  # no such file, or "max"
         pass
-    return max(1, min(usable, _MOST_BY_DEFAULT))
+    return max(1, usable)
 
 
 def _warm(parts: Parts, secret: bytes | None, remarks: Console) -> Parts:
