@@ -16,15 +16,16 @@ replaced when the server closes them. At the end it is measured again what the s
 A virtual machine does not always do what it did in those slices: beside other guests of its host it can lose a third
 for a while, and 70 % of then is more than all of now. With --follow the share is of what can be done now: the rate goes
 up and down with the speed of the machine (machine.py), measured by work that is not the service's. That work, too, is
-slower the busier the machine is, so its speed counts against the slices at the share, which are as busy as the run. The
-mean rate has a bar, so that neither the host nor a service that fills the machine makes the run easy. On a machine of
-one's own both ways are the same.
+slower the busier the machine is, so its speed counts against the slices at the share, which are as busy as the run.
+Before each tenth of the time two more such slices tell anew how much can be done at which speed; their calls do not
+count. The mean rate has a bar, so that neither the host nor a service that fills the machine makes the run easy. On a
+machine of one's own both ways are the same.
 
 Prints a line for each tenth of the time, then the bar: every answer as expected (no 5xx, none missing), memory of the
 last third at most 10 % above that of the first, p99 at most twice its value without load; and that as many calls came
-as make it a run at the share of what could be done before and after (5 % less at most). Leaves with 1 where one is
-missed. Memory is that of all processes of the service, shared pages once. Each line also tells how fast the machine was
-meanwhile (100 %: as in the slices at the share), and how much processor time the host took away.
+as make it a run at the share of what could be done, by all slices and those afterwards (5 % less at most). Leaves with
+1 where one is missed. Memory is that of all processes of the service, shared pages once. Each line also tells how fast
+the machine was meanwhile (100 %: as in the slices at the share), and how much processor time the host took away.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ import tempfile
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -59,8 +60,8 @@ from fhir_fixtures import hook_calls
 
 SELECT = "/cds-services/blinatumomab-order-select"
 MEMORY_BAR, P99_BAR, RATE_BAR = 1.10, 2.0, 0.95
-ALONE_SECONDS, FULL_SECONDS = 30.0, 60.0
-SLICES = 6
+ALONE_SECONDS, SLICE_SECONDS = 30.0, 10.0
+SLICES, STRETCHES = 6, 10
 CLIENTS = 64
 WEIGHTS = {"order-sign": 70, "order-select": 12, "waits": 8, "feedback": 5, "wrong": 3, "discovery": 2}
 EXPECTED = {"wrong": 400}
@@ -142,18 +143,26 @@ class Record:
     """What became of the calls, and the memory, as time goes by; a line for each tenth."""
 
     def __init__(self, first: int, seconds: float, machine: Machine):
-        self._first, self._step, self._begun = first, seconds / 30, time.perf_counter()
+        self._first, self._step, self._begun, self._earlier = first, seconds / 30, time.perf_counter(), 0.0
         self._machine, self._told = machine, 0
         self.answered: list[Answered] = []
         self.bad: Counter[str] = Counter()
         self.memory: list[float] = []
+
+    @contextmanager
+    def stretch(self, seconds: float) -> Iterator[None]:
+        """So much of the time passes now; what is between stretches is not of it."""
+        self._begun = time.perf_counter()
+        self._machine.since_told()
+        yield
+        self._earlier += seconds
 
     def add(self, answered: Answered) -> None:
         """One more; now and then the memory is looked at, and a line told."""
         self.answered.append(answered)
         if answered.status != EXPECTED.get(answered.kind, 200):
             self.bad[f"{answered.kind}: {answered.status or 'no answer'}"] += 1
-        elapsed = time.perf_counter() - self._begun
+        elapsed = self._earlier + time.perf_counter() - self._begun
         if elapsed >= self._step * (len(self.memory) + 1):
             self.memory.append(memory(self._first))
             if len(self.memory) % 3 == 0:
@@ -194,19 +203,37 @@ def percentiles(found: list[Answered]) -> str:
     )
 
 
-def at_most(port: int, following: Next, seconds: float) -> float:
-    """Calls per second without pause. Those that are under way at the end count whole."""
-    return len(without_pause(port, following, clients=16, seconds=seconds)) / seconds
+class Capacity:
+    """What the service can do, in slices of it, as time goes by; and the rate that is a share of it."""
 
+    def __init__(self, port: int, following: Next, share: float, machine: Machine, *, follows: bool):
+        self._port, self._following, self._share, self._machine = port, following, share, machine
+        self.follows = follows
+        self.slices: list[float] = []
 
-def in_slices(port: int, following: Next, share: float, machine: Machine) -> float:
-    """The same in slices, each followed by one at this share of it, which is the machine's base."""
-    seconds, found = FULL_SECONDS / SLICES, []
-    for _ in range(SLICES):
-        found.append(at_most(port, following, seconds))
-        with machine.as_base():
-            steadily(port, following, rate=share * statistics.fmean(found), seconds=seconds)
-    return statistics.fmean(found)
+    def look(self) -> float:
+        """Calls per second without pause, in one more slice. Those that are under way at the end count whole."""
+        found = without_pause(self._port, self._following, clients=16, seconds=SLICE_SECONDS)
+        self.slices.append(len(found) / SLICE_SECONDS)
+        return self.slices[-1]
+
+    def look_both(self) -> None:
+        """One more slice, and one at the share of all, which is the machine's base."""
+        self.look()
+        with self._machine.as_base():
+            steadily(self._port, self._following, rate=self.share(), seconds=SLICE_SECONDS)
+
+    def mean(self) -> float:
+        """Calls per second, of all slices so far."""
+        return statistics.fmean(self.slices)
+
+    def share(self) -> float:
+        """The share of the mean, calls per second."""
+        return self._share * self.mean()
+
+    def rate(self) -> float:
+        """The same now: where it follows, as the speed of the machine goes."""
+        return self.share() * (self._machine.speed() if self.follows else 1.0)
 
 
 def steadily(port: int, following: Next, *, rate: float, seconds: float) -> None:
@@ -220,34 +247,42 @@ def run(options: argparse.Namespace, database: str, log: Path) -> int:
     with upstream() as fhir, service(database, log) as (port, first):
         following, machine = calls(fhir), Machine(body())
         without_pause(port, following, clients=8, seconds=2)
-        before = in_slices(port, following, share, machine)
-        print(f"at most {before:.0f} req/s of the mixture", flush=True)
+        capacity = Capacity(port, following, share, machine, follows=options.follow)
+        for _ in range(SLICES):
+            capacity.look_both()
+        print(f"at most {capacity.mean():.0f} req/s of the mixture", flush=True)
         alone = without_pause(port, following, clients=1, seconds=ALONE_SECONDS)
         print(f"alone: {percentiles(alone)}   {machine.since_told()}")
-        rate = before * share
         how = ", as the speed of the machine goes," if options.follow else ""
-        print(f"now {rate:.0f} req/s{how} for {options.minutes:g} minutes", flush=True)
+        print(f"now {capacity.share():.0f} req/s{how} for {options.minutes:g} minutes", flush=True)
         record = Record(first, seconds, machine)
-        under_load(port, following, record, seconds, lambda: rate * (machine.speed() if options.follow else 1.0))
+        under_load(port, following, record, seconds, capacity)
         mean = len(record.answered) / seconds
         machine.since_told()
-        after = at_most(port, following, FULL_SECONDS)
-        print(f"at most {after:.0f} req/s afterwards, before {before:.0f}   {machine.since_told()}")
-        print(f"{mean:.0f} req/s came: {100 * mean / before:.0f} % of before, {100 * mean / after:.0f} % of afterwards")
+        after = statistics.fmean([capacity.look() for _ in range(SLICES)])
+        print(f"at most {after:.0f} req/s afterwards   {machine.since_told()}")
+        print(f"slices: {' '.join(f'{each:.0f}' for each in capacity.slices)}, in the mean {capacity.mean():.0f} req/s")
+        print(f"{mean:.0f} req/s came: {100 * mean / capacity.mean():.0f} % of that")
         over = missed(record, alone)
-    if mean < RATE_BAR * share * statistics.fmean((before, after)):
+    if mean < RATE_BAR * capacity.share():
         over.append("rate")
     print("missed: " + ", ".join(over) if over else "held")
     return 1 if over else 0
 
 
-def under_load(port: int, following: Next, record: Record, seconds: float, per_second: Callable[[], float]) -> None:
-    """Calls at this rate, and slow clients beside them."""
-    slow = SlowOnes(port)
-    slow.start()
-    at_a_rate(port, following, per_second=per_second, seconds=seconds, clients=CLIENTS, each=record.add)
-    slow.end()
-    print(f"slow clients: {SLOW_AT_ONCE} at a time, {slow.closed} closed by the server")
+def under_load(port: int, following: Next, record: Record, seconds: float, capacity: Capacity) -> None:
+    """Calls at the share of the capacity, and slow clients beside them."""
+    closed, stretches = 0, STRETCHES if capacity.follows else 1
+    for _ in range(stretches):
+        if capacity.follows:
+            capacity.look_both()
+        slow, part = SlowOnes(port), seconds / stretches
+        slow.start()
+        with record.stretch(part):
+            at_a_rate(port, following, per_second=capacity.rate, seconds=part, clients=CLIENTS, each=record.add)
+        slow.end()
+        closed += slow.closed
+    print(f"slow clients: {SLOW_AT_ONCE} at a time, {closed} closed by the server")
 
 
 def main() -> int:
