@@ -51,6 +51,7 @@ from pathlib import Path
 from typing import Any
 
 from calling import BROKEN, SLOW_AT_ONCE, Answered, Next, SlowOnes, at_a_rate, get, milliseconds, post, without_pause
+from capacity import CLIENTS, Capacity
 from machine import Machine
 from respond import PATH, body
 from upstream import upstream
@@ -60,9 +61,8 @@ from fhir_fixtures import hook_calls
 
 SELECT = "/cds-services/blinatumomab-order-select"
 MEMORY_BAR, P99_BAR, RATE_BAR = 1.10, 2.0, 0.95
-ALONE_SECONDS, SLICE_SECONDS = 30.0, 10.0
+ALONE_SECONDS = 30.0
 SLICES, STRETCHES = 6, 10
-CLIENTS = 64
 WEIGHTS = {"order-sign": 70, "order-select": 12, "waits": 8, "feedback": 5, "wrong": 3, "discovery": 2}
 EXPECTED = {"wrong": 400}
 
@@ -201,44 +201,6 @@ def percentiles(found: list[Answered]) -> str:
         f"{kind} p50 {milliseconds(some, 50):.1f} ms, p99 {milliseconds(some, 99):.1f} ms"
         for kind, some in {"all": found, **kinds}.items()
     )
-
-
-class Capacity:
-    """What the service can do, in slices of it, as time goes by; and the rate that is a share of it."""
-
-    def __init__(self, port: int, following: Next, share: float, machine: Machine, *, follows: bool):
-        self._port, self._following, self._share, self._machine = port, following, share, machine
-        self.follows = follows
-        self.slices: list[float] = []
-
-    def look(self) -> float:
-        """Calls per second without pause, in one more slice. Those that are under way at the end count whole."""
-        found = without_pause(self._port, self._following, clients=16, seconds=SLICE_SECONDS)
-        self.slices.append(len(found) / SLICE_SECONDS)
-        return self.slices[-1]
-
-    def look_both(self) -> None:
-        """One more slice, and one at the share of all, which is the machine's base."""
-        self.look()
-        with self._machine.as_base():
-            steadily(self._port, self._following, rate=self.share(), seconds=SLICE_SECONDS)
-
-    def mean(self) -> float:
-        """Calls per second, of all slices so far."""
-        return statistics.fmean(self.slices)
-
-    def share(self) -> float:
-        """The share of the mean, calls per second."""
-        return self._share * self.mean()
-
-    def rate(self) -> float:
-        """The same now: where it follows, as the speed of the machine goes."""
-        return self.share() * (self._machine.speed() if self.follows else 1.0)
-
-
-def steadily(port: int, following: Next, *, rate: float, seconds: float) -> None:
-    """Calls at this rate, whatever becomes of them."""
-    at_a_rate(port, following, per_second=lambda: rate, seconds=seconds, clients=CLIENTS, each=lambda answered: None)
 
 
 def run(options: argparse.Namespace, database: str, log: Path) -> int:
