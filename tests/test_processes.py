@@ -359,12 +359,12 @@ def test_workers_are_started_replaced_and_ended(
     assert "a secret" not in out.read_text().replace("ValueError: a secret", "")  # of a traceback of plain logging
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("processors", "expected"), [(1, 2), (2, 4), (4, 8), (5, 8), (64, 8)])
 def test_two_workers_for_each_processor_and_no_more_than_eight(processors: int, expected: int) -> None:
     assert usual_workers(processors) == expected
 
 
+@pytest.mark.slow
 def test_told_twice_it_waits_for_nobody(tmp_path: Path) -> None:
     script = SCRIPT.replace("WORK", "def work(life): works(life) or time.sleep(60)").replace(
         "drain_seconds=2", "drain_seconds=60"
